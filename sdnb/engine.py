@@ -1,0 +1,119 @@
+"""What an engine must do, and what passes between it and the rest.
+
+An engine turns groups of `ImageSpec` into pictures. `sdnb.diffusers_engine` is the real one,
+`sdnb.testing` ships a fake one that draws patterns. Nothing above this file may assume that the
+pictures are made in this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import TYPE_CHECKING, Protocol
+
+from sdnb.models import Capabilities, Model
+from sdnb.picture import Picture
+from sdnb.spec import ImageSpec
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["Engine", "Group", "OnStep", "Step", "TokenReport"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Pictures that can share calls of one model.
+
+    Attributes
+    ----------
+    model : Model
+    specs : tuple of ImageSpec
+        All of one model and one size; seeds, prompts, steps, guidance and schedulers may differ.
+    """
+
+    model: Model
+    specs: tuple[ImageSpec, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of the model is done.
+
+    Attributes
+    ----------
+    done, total : int
+        Model calls of the running batch, done and in all.
+    specs : tuple of ImageSpec
+        The pictures in the running batch.
+    preview : callable
+        Makes one small RGB picture of the predicted x0 per spec; costs something only when called,
+        and is valid only until the next step.
+    """
+
+    done: int
+    total: int
+    specs: tuple[ImageSpec, ...]
+    preview: Callable[[], list[Image]]
+
+
+OnStep = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class TokenReport:
+    """What a prompt becomes.
+
+    Attributes
+    ----------
+    tokens : tuple of str
+        The tokens as text, without start and padding.
+    limit : int
+        How many the model reads at once.
+    """
+
+    tokens: tuple[str, ...]
+    limit: int
+
+
+class Engine(Protocol):
+    """Draws pictures. Only one thread at a time is inside `render`."""
+
+    name: str
+
+    def identity(self, model: Model) -> Mapping[str, str]:
+        """Return what changes pixels beside the spec: fingerprint, dtype, device, versions.
+
+        Imports no torch where the device is known from an earlier run.
+        """
+        ...
+
+    def capabilities(self, model: Model) -> Capabilities:
+        """Return the family, the schedulers that fit, default size and steps; imports no torch."""
+        ...
+
+    def render(self, group: Group, on_step: OnStep, cancel: Event) -> Iterator[Picture]:
+        """Draw a group, yielding each picture (unsaved, in any order) as soon as it is finished.
+
+        A picture that cannot be drawn is yielded with its `error` set. When `cancel` is set the
+        iterator ends within one model call; it leaves the pipeline as it was.
+
+        Raises
+        ------
+        SdnbError
+            Nothing of the group can be drawn.
+        """
+        ...
+
+    def tokens(self, model: Model, prompts: Sequence[str]) -> list[TokenReport]:
+        """Tell what prompts become."""
+        ...
+
+    def status(self) -> Mapping[str, str]:
+        """Return facts for ``%sdnb status``: device, dtype, loaded models, memory."""
+        ...
+
+    def unload(self) -> int:
+        """Drop every loaded model; return how many there were."""
+        ...
