@@ -14,22 +14,22 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sdnb.errors import StoreError
 
-__all__ = ["Index", "Memo", "storage_errors"]
+__all__ = ["Index", "storage_errors"]
 
 SCHEMA = 1
 BUSY_SECONDS = 30.0
 _TABLES = """
 CREATE TABLE pictures (
     key TEXT PRIMARY KEY, sha256 TEXT NOT NULL, bytes INTEGER NOT NULL, spec TEXT NOT NULL,
-    model TEXT NOT NULL, text TEXT NOT NULL, notes TEXT NOT NULL, seconds REAL NOT NULL,
-    created REAL NOT NULL, used REAL NOT NULL, pinned INTEGER NOT NULL DEFAULT 0
+    notes TEXT NOT NULL, seconds REAL NOT NULL, created REAL NOT NULL, used REAL NOT NULL,
+    model TEXT NOT NULL, text TEXT NOT NULL, pinned INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX by_use ON pictures (pinned, used);
 CREATE INDEX by_time ON pictures (created);
@@ -41,11 +41,8 @@ CREATE TRIGGER changed AFTER UPDATE OF bytes ON pictures BEGIN
     UPDATE totals SET bytes = bytes + new.bytes - old.bytes; END;
 CREATE TRIGGER removed AFTER DELETE ON pictures BEGIN
     UPDATE totals SET pictures = pictures - 1, bytes = bytes - old.bytes; END;
-CREATE TABLE timings (
-    id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL, device TEXT NOT NULL, dtype TEXT NOT NULL,
-    width INTEGER NOT NULL, height INTEGER NOT NULL, seconds REAL NOT NULL
-);
-CREATE INDEX by_work ON timings (fingerprint, device, dtype, width, height);
+CREATE TABLE timings (id INTEGER PRIMARY KEY, work TEXT NOT NULL, seconds REAL NOT NULL);
+CREATE INDEX by_work ON timings (work);
 CREATE TABLE memo (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 # Their locks and shared memory do not hold between machines, which WAL needs.
@@ -163,6 +160,7 @@ class Index:
         return connection
 
     def _set_journal(self, connection: sqlite3.Connection) -> None:
+        first = not self.journal
         wanted = "delete" if _is_on_network(self.file.parent) else "wal"
         end = time.monotonic() + BUSY_SECONDS
         while True:
@@ -176,7 +174,7 @@ class Index:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                     raise
                 time.sleep(0.01)
-        if self.journal != "wal":
+        if first and self.journal != "wal":
             self._say(
                 f"the store {self.file.parent} uses a rollback journal (a network folder?): "
                 "it works, but kernels that share it wait for each other"
@@ -235,33 +233,6 @@ class Index:
                 if _is_damage(error):
                     return True
                 raise
-
-
-class Memo(MutableMapping[str, str]):
-    """Small facts that last, such as hashes of files: a mapping over a table of the index."""
-
-    def __init__(self, index: Index) -> None:
-        self._index = index
-
-    def __getitem__(self, name: str) -> str:
-        rows = self._index.read("SELECT value FROM memo WHERE name = ?", [name])
-        if not rows:
-            raise KeyError(name)
-        return str(rows[0][0])
-
-    def __setitem__(self, name: str, value: str) -> None:
-        self._index.write(lambda db: db.execute("INSERT OR REPLACE INTO memo VALUES (?, ?)", [name, value]))
-
-    def __delitem__(self, name: str) -> None:
-        gone = self._index.write(lambda db: db.execute("DELETE FROM memo WHERE name = ?", [name]).rowcount)
-        if not gone:
-            raise KeyError(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return (row[0] for row in self._index.read("SELECT name FROM memo ORDER BY name"))
-
-    def __len__(self) -> int:
-        return int(self._index.read("SELECT count(*) FROM memo")[0][0])
 
 
 @contextmanager

@@ -2,9 +2,8 @@
 
 A folder with one PNG a picture, ``ab/cd/<key>.png``, and an index of them, ``index.sqlite``. A file is
 written under another name, synced and renamed, and its row is entered while the index is locked; so a
-process that is killed leaves at most a file without a row. A picture's file carries all that its row
-says (in a text chunk named ``sdnb``, with a digest of the packed pixels), so such a file is taken in
-when it is asked for, and a lost index is made anew from the files.
+process that is killed leaves at most a file without a row. Such a file is taken in when it is asked
+for, and a lost index is made anew from the files (see `sdnb.entry`).
 """
 
 from __future__ import annotations
@@ -13,34 +12,31 @@ import hashlib
 import json
 import os
 import sqlite3
-import statistics
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from datetime import time as clock
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sdnb import infotext, png
-from sdnb.errors import RequestError, StoreError
-from sdnb.index import Index, Memo, storage_errors
+from sdnb.entry import COLUMNS, Entry, to_file
+from sdnb.errors import StoreError
+from sdnb.facts import Memo, Timings
+from sdnb.index import Index, storage_errors
 from sdnb.picture import Picture
 from sdnb.settings import current
 from sdnb.spec import ImageSpec
 
-__all__ = ["Entry", "Stats", "Store", "default_folder", "key"]
+__all__ = ["Stats", "Store", "default_folder", "key"]
 
 SPARED_SECONDS = 600.0
 TOUCH_SECONDS = 60.0
-KEPT_TIMINGS = 30
 OLD_TEMPORARY_SECONDS = 3600.0
-# What a file says of its identity: names of these kinds hold no path and no user.
-_PUBLIC = ("engine", "fingerprint", "device", "dtype", "torch", "diffusers", "transformers")
+FULL = 0.95
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -58,9 +54,19 @@ def key(spec: ImageSpec, identity: Mapping[str, str]) -> str:
     -------
     str
         Sha256, 64 hex digits.
+
+    Examples
+    --------
+    >>> here, there = (ImageSpec(model=name, prompt="a fox", seed=1, num_inference_steps=20, width=64,
+    ...                          guidance_scale=4, scheduler="euler", height=64) for name in ("a", "b"))
+    >>> key(here, {"fingerprint": "1f"}) == key(there, {"fingerprint": "1f"})
+    True
+    >>> key(here, {"fingerprint": "1f"}) == key(here, {"fingerprint": "2e"})
+    False
     """
     drawn_by = json.dumps(dict(identity), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(f"{spec.canonical(without=frozenset({'model'}))}\n{drawn_by}".encode()).hexdigest()
+    settings = spec.canonical(without=frozenset({"model"}))
+    return hashlib.sha256(f"{settings}\n{drawn_by}".encode()).hexdigest()
 
 
 def default_folder() -> Path:
@@ -70,42 +76,6 @@ def default_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("sdnb", appauthor=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One row of the index, as `Store.search` finds it.
-
-    Attributes
-    ----------
-    key : str
-    path : Path
-        The PNG.
-    settings : mapping
-        What `ImageSpec.to_dict` gave.
-    notes : tuple of str
-    seconds : float
-        What drawing it cost.
-    created, used : datetime
-        Local time.
-    bytes : int
-    pinned : bool
-    """
-
-    key: str
-    path: Path
-    settings: Mapping[str, Any]
-    notes: tuple[str, ...]
-    seconds: float
-    created: datetime
-    used: datetime
-    bytes: int
-    pinned: bool
-
-    @cached_property
-    def spec(self) -> ImageSpec:
-        """The settings as a spec; a later version's settings that are unknown raise `RequestError`."""
-        return ImageSpec.from_dict(self.settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,9 +127,22 @@ class Store:
         self.words: list[str] = []
         self._index = Index(self.folder / "index.sqlite", self._fill, self.words.append)
         self.memo = Memo(self._index)
+        self._timings = Timings(self._index)
         self._live: weakref.WeakSet[Picture] = weakref.WeakSet()
         self._live_lock = threading.Lock()
         self._swept = False
+
+    def path(self, key: str) -> Path:
+        """Return where a picture's file lies, or would.
+
+        Raises
+        ------
+        StoreError
+            It is no key.
+        """
+        if len(key) != 64 or not _HEX.issuperset(key):
+            raise StoreError(f"{key!r} is no key of a picture: 64 hex digits")
+        return self.folder / key[:2] / key[2:4] / f"{key}.png"
 
     def get(self, key: str) -> Picture | None:
         """Return a kept picture, or None; see `get_many`."""
@@ -169,43 +152,41 @@ class Store:
         """Return those of the pictures that are kept, with `path` and ``cached=True``.
 
         Each file is read and compared with its checksum. One that is missing or damaged is forgotten,
-        with a word for the user.
+        with a word for the user. The spec of a picture names the model as it was named when it was drawn.
 
         Raises
         ------
         StoreError
             The store cannot be read.
         """
-        found, stale, bad, now = {}, [], [], time.time()
-        rows = {row[0]: row[1:] for row in self._index.read(_SELECT, [json.dumps(list(keys))])}
+        rows = self._index.read(
+            f"SELECT {COLUMNS} FROM pictures WHERE key IN (SELECT value FROM json_each(?))",
+            [json.dumps(list(keys))],
+        )
+        known = {entry.key: entry for entry in map(Entry.from_row, rows)}
+        now = time.time()
+        found: dict[str, Picture] = {}
+        used, lost = [], []
         for name in dict.fromkeys(keys):
-            row, data = rows.get(name), self._data(name)
-            if row is None and data is None:
+            entry, data = known.get(name), self._data(name)
+            if entry is None and data is None:
                 continue
-            if row is None or data is None or hashlib.sha256(data).hexdigest() != row[0]:
-                # No row yet, or one that another process has just replaced along with the file.
-                adopted = self._adopt(name, data) if data is not None else None
-                if adopted is None:
-                    bad.append(name)
-                    continue
-                row = adopted
-            elif row[4] < now - TOUCH_SECONDS:
-                stale.append(name)
-            found[name] = self.watch(
-                Picture(
-                    spec=ImageSpec.from_dict(json.loads(row[1])),
-                    path=self._path(name),
-                    seconds=row[3],
-                    cached=True,
-                    notes=tuple(json.loads(row[2])),
-                )
-            )
-        self._settle(stale, bad, now)
+            if data is not None and (entry is None or hashlib.sha256(data).hexdigest() != entry.sha256):
+                # No row yet, or one older than the file: a process was killed or is between the two.
+                entry = self._adopt(name, data)
+            if entry is None or data is None:
+                lost.append(name)
+                continue
+            if entry.used < now - TOUCH_SECONDS:
+                used.append(name)
+            found[name] = self.watch(entry.picture(self.path(name)))
+        if used or lost:
+            self._note(used, lost, now)
         return found
 
     def has_many(self, keys: Iterable[str]) -> set[str]:
         """Tell which pictures are there by their files alone: nothing is read, nothing counts as used."""
-        return {name for name in keys if self._path(name).is_file()}
+        return {name for name in keys if self.path(name).is_file()}
 
     def put(
         self, key: str, picture: Picture, identity: Mapping[str, str], *, evaluations: int = 0
@@ -230,31 +211,34 @@ class Store:
 
         Raises
         ------
+        RenderError
+            The picture was not drawn.
         StoreError
             The disk is full or the folder cannot be written; nothing half-written is left.
         """
-        data = _file_of(key, picture, identity)
-        row = _row(key, data, picture.spec.to_dict(), picture.notes, picture.seconds, time.time())
-        path, temporary = self._path(key), self.folder / "tmp" / f"{uuid4().hex}.png"
+        path, temporary = self.path(key), self.folder / "tmp" / f"{uuid4().hex}.png"
+        data = to_file(key, picture, identity)
+        entry = Entry.of(key, data, picture.spec, picture.notes, picture.seconds, time.time())
         kept = self.watch(picture.with_(path=path, pixels=None))
+
+        def enter(db: sqlite3.Connection) -> None:
+            if temporary.exists():  # it is renamed already when an index made anew calls again
+                temporary.replace(path)
+            entry.enter(db)
+            if evaluations > 0 and picture.seconds > 0:
+                size = (picture.spec.width, picture.spec.height)
+                self._timings.add(db, identity, size, picture.seconds / evaluations)
+            self._evict(db)
+
         with storage_errors(self.folder):
             self._sweep()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.parent.mkdir(exist_ok=True)
             try:
-                temporary.parent.mkdir(parents=True, exist_ok=True)
                 with temporary.open("wb") as stream:
                     stream.write(data)
                     stream.flush()
                     os.fsync(stream.fileno())
-                path.parent.mkdir(parents=True, exist_ok=True)
-
-                def enter(db: sqlite3.Connection) -> None:
-                    if temporary.exists():  # not when called again for an index made anew
-                        temporary.replace(path)
-                    db.execute(_INSERT, row)
-                    if evaluations > 0 and picture.seconds > 0:
-                        self._time(db, identity, picture, evaluations)
-                    self._evict(db)
-
                 self._index.write(enter)
             finally:
                 temporary.unlink(missing_ok=True)
@@ -270,13 +254,8 @@ class Store:
         return picture
 
     def seconds_per_evaluation(self, identity: Mapping[str, str], width: int, height: int) -> float | None:
-        """Return what one model evaluation cost in earlier runs (median of the last 30), if known."""
-        rows = self._index.read(
-            "SELECT seconds FROM timings WHERE fingerprint = ? AND device = ? AND dtype = ? "
-            "AND width = ? AND height = ?",
-            [*_worker(identity), width, height],
-        )
-        return statistics.median(row[0] for row in rows) if rows else None
+        """Return what a model evaluation cost in the last runs (median), or None if it is not known."""
+        return self._timings.median(identity, (width, height))
 
     def pin(self, key: str, on: bool = True) -> None:
         """Keep a picture from eviction, or let it go again.
@@ -288,15 +267,15 @@ class Store:
         """
         sql = "UPDATE pictures SET pinned = ? WHERE key = ?"
         if not self._index.write(lambda db: db.execute(sql, [int(on), key]).rowcount):
-            raise StoreError(f"the store holds no picture {key[:12]}…")
+            raise StoreError(f"the store holds no picture {key[:12]}")
 
     def search(
         self,
         text: str = "",
         *,
         model: str = "",
-        after: date | datetime | None = None,
-        before: date | datetime | None = None,
+        after: date | None = None,
+        before: date | None = None,
         offset: int = 0,
         limit: int = 50,
     ) -> list[Entry]:
@@ -309,41 +288,23 @@ class Store:
         model : str
             The model's name.
         after, before : date or datetime, optional
-            Drawn at or after, and before; local time.
+            Drawn at or after the one, and before the other; local time, a date being its midnight.
         offset, limit : int
             Which of those found, for paging.
         """
-        tests, values = ["1"], list[Any]()
-        for word in text.casefold().split():
-            tests.append("instr(text, ?)")
-            values.append(word)
+        tests: list[tuple[str, Any]] = [("instr(text, ?)", word) for word in text.casefold().split()]
         if model:
-            tests.append("model = ?")
-            values.append(model)
-        for sign, moment in ((">=", after), ("<", before)):
-            if moment is not None:
-                tests.append(f"created {sign} ?")
-                at = moment if isinstance(moment, datetime) else datetime.combine(moment, clock())
-                values.append(at.timestamp())
+            tests.append(("model = ?", model))
+        if after is not None:
+            tests.append(("created >= ?", _seconds(after)))
+        if before is not None:
+            tests.append(("created < ?", _seconds(before)))
+        where = " AND ".join(["1", *(sql for sql, _ in tests)])
         rows = self._index.read(
-            "SELECT key, spec, notes, seconds, created, used, bytes, pinned FROM pictures "
-            f"WHERE {' AND '.join(tests)} ORDER BY created DESC, key LIMIT ? OFFSET ?",
-            [*values, limit, offset],
+            f"SELECT {COLUMNS} FROM pictures WHERE {where} ORDER BY created DESC, key LIMIT ? OFFSET ?",
+            [*(value for _, value in tests), limit, offset],
         )
-        return [
-            Entry(
-                key=name,
-                path=self._path(name),
-                settings=json.loads(spec),
-                notes=tuple(json.loads(notes)),
-                seconds=seconds,
-                created=datetime.fromtimestamp(created),
-                used=datetime.fromtimestamp(used),
-                bytes=size,
-                pinned=bool(pinned),
-            )
-            for name, spec, notes, seconds, created, used, size, pinned in rows
-        ]
+        return [Entry.from_row(row) for row in rows]
 
     def stats(self) -> Stats:
         """Count what is kept."""
@@ -363,10 +324,10 @@ class Store:
         """Delete the pictures, also those that are shown somewhere; return how many there were."""
 
         def work(db: sqlite3.Connection) -> int:
-            kept = {row[0] for row in db.execute("SELECT key FROM pictures WHERE pinned = 1")}
-            gone = [file for file in self._files() if not (keep_pinned and file.stem in kept)]
-            for file in gone:
-                file.unlink(missing_ok=True)
+            pinned = {name for (name,) in db.execute("SELECT key FROM pictures WHERE pinned = 1")}
+            gone = [name for name in self._keys() if not (keep_pinned and name in pinned)]
+            for name in gone:
+                self.path(name).unlink(missing_ok=True)
             db.execute("DELETE FROM pictures" + (" WHERE pinned = 0" if keep_pinned else ""))
             return len(gone)
 
@@ -375,78 +336,58 @@ class Store:
 
     def drain_words(self) -> list[str]:
         """Return the lines to tell the user since the last call."""
-        taken = list(dict.fromkeys(self.words))
-        self.words.clear()
-        return taken
+        taken = self.words[:]
+        del self.words[: len(taken)]
+        return list(dict.fromkeys(taken))
 
     def close(self) -> None:
         """Close the index; the next use opens it again."""
         self._index.close()
 
-    def _path(self, key: str) -> Path:
-        return self.folder / key[:2] / key[2:4] / f"{key}.png"
-
-    def _files(self) -> Iterable[Path]:
+    def _keys(self) -> Iterator[str]:
+        """Name the files that lie in the folder."""
         for file in self.folder.glob("??/??/*.png"):
             if len(file.stem) == 64 and _HEX.issuperset(file.stem):
-                yield file
+                yield file.stem
 
     def _data(self, key: str) -> bytes | None:
         try:
-            return self._path(key).read_bytes()
-        except OSError:  # gone, or unreadable: either way it is drawn again, with a word
+            return self.path(key).read_bytes()
+        except OSError:  # gone or unreadable: either way it is drawn again, with a word about it
             return None
 
-    def _adopt(self, name: str, data: bytes) -> tuple[Any, ...] | None:
-        """Enter a file whose row is missing or older, if all its checks agree."""
-        row = _row_in(name, data, time.time())
-        if row is None:
+    def _adopt(self, key: str, data: bytes) -> Entry | None:
+        """Enter a file by what it says of itself; None if its checks do not agree."""
+        if (entry := Entry.from_file(key, data, time.time())) is None:
             return None
-        self._index.write(lambda db: db.execute(_INSERT, row))
-        return row[1], row[3], row[6], row[7], row[9]
+        self._index.write(entry.enter)
+        return entry
 
     def _fill(self, db: sqlite3.Connection) -> None:
-        for file in self._files():
-            if (row := _row_in(file.stem, file.read_bytes(), file.stat().st_mtime)) is not None:
-                db.execute(_INSERT, row)
+        """Enter all the files that lie in the folder into a new index."""
+        for name in self._keys():
+            if (data := self._data(name)) is not None:
+                written = self.path(name).stat().st_mtime
+                if (entry := Entry.from_file(name, data, written)) is not None:
+                    entry.enter(db)
 
-    def _settle(self, stale: Sequence[str], bad: Sequence[str], now: float) -> None:
-        """Enter into the index what a read has shown: pictures used, and pictures damaged or gone."""
-        if bad:
-            one = len(bad) == 1
+    def _note(self, used: Sequence[str], lost: Sequence[str], now: float) -> None:
+        """Enter into the index what a read has shown."""
+        if lost:
+            one = len(lost) == 1
             self.words.append(
-                f"{len(bad)} kept {'picture was' if one else 'pictures were'} missing or damaged; "
+                f"{len(lost)} kept {'picture was' if one else 'pictures were'} missing or damaged; "
                 f"{'it is' if one else 'they are'} drawn again"
             )
-        if not (stale or bad):
-            return
 
         def work(db: sqlite3.Connection) -> None:
-            db.executemany("UPDATE pictures SET used = ? WHERE key = ?", [(now, name) for name in stale])
-            for name in bad:
-                self._path(name).unlink(missing_ok=True)
-                db.execute("DELETE FROM pictures WHERE key = ?", [name])
+            db.executemany("UPDATE pictures SET used = ? WHERE key = ?", [(now, name) for name in used])
+            db.executemany("DELETE FROM pictures WHERE key = ?", [(name,) for name in lost])
 
         try:
             self._index.write(work)
-        except (StoreError, OSError) as error:
-            self.words.append(f"the store could be read but not written: {error}")
-
-    def _time(
-        self, db: sqlite3.Connection, identity: Mapping[str, str], picture: Picture, evaluations: int
-    ) -> None:
-        work = [*_worker(identity), picture.spec.width, picture.spec.height]
-        db.execute(
-            "INSERT INTO timings (fingerprint, device, dtype, width, height, seconds) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            [*work, picture.seconds / evaluations],
-        )
-        same = "fingerprint = ? AND device = ? AND dtype = ? AND width = ? AND height = ?"
-        db.execute(
-            f"DELETE FROM timings WHERE {same} AND id NOT IN "
-            f"(SELECT id FROM timings WHERE {same} ORDER BY id DESC LIMIT {KEPT_TIMINGS})",
-            [*work, *work],
-        )
+        except StoreError as error:  # what was read is good all the same
+            self.words.append(str(error))
 
     def _evict(self, db: sqlite3.Connection) -> None:
         (taken,) = db.execute("SELECT bytes FROM totals").fetchone()
@@ -459,76 +400,25 @@ class Store:
             [time.time() - SPARED_SECONDS],
         ).fetchall()
         for name, size in unused:
-            if taken <= 0.95 * self.max_bytes:
+            if taken <= FULL * self.max_bytes:
                 break
-            if name in live:
-                continue
-            self._path(name).unlink(missing_ok=True)
-            db.execute("DELETE FROM pictures WHERE key = ?", [name])
-            taken -= size
+            if name not in live:
+                self.path(name).unlink(missing_ok=True)
+                db.execute("DELETE FROM pictures WHERE key = ?", [name])
+                taken -= size
 
     def _sweep(self) -> None:
-        """Remove, once, what processes that were killed left half-written an hour ago or more."""
+        """Remove, once, what processes that were killed left half-written an hour ago or earlier."""
         if self._swept:
             return
         self._swept = True
         for file in (self.folder / "tmp").glob("*.png"):
-            if file.stat().st_mtime < time.time() - OLD_TEMPORARY_SECONDS:
-                file.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another process sweeps too
+                if file.stat().st_mtime < time.time() - OLD_TEMPORARY_SECONDS:
+                    file.unlink()
 
 
-_SELECT = """
-SELECT key, sha256, spec, notes, seconds, used FROM pictures WHERE key IN (SELECT value FROM json_each(?))
-"""
-_INSERT = """
-INSERT INTO pictures (key, sha256, bytes, spec, model, text, notes, seconds, created, used)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET
-sha256 = excluded.sha256, bytes = excluded.bytes, spec = excluded.spec, model = excluded.model,
-text = excluded.text, notes = excluded.notes, seconds = excluded.seconds, created = excluded.created,
-used = excluded.used
-"""
-
-
-def _row(
-    key: str, data: bytes, settings: Mapping[str, Any], notes: Sequence[str], seconds: float, now: float
-) -> tuple[Any, ...]:
-    """Make the row of a picture: the values of `_INSERT` in their order."""
-    text = f"{settings['prompt']}\n{settings.get('negative_prompt', '')}".casefold()
-    return (
-        key, hashlib.sha256(data).hexdigest(), len(data), json.dumps(settings), settings["model"], text,
-        json.dumps(list(notes)), seconds, now, now,
-    )  # fmt: skip
-
-
-def _row_in(key: str, data: bytes, now: float) -> tuple[Any, ...] | None:
-    """Make the row of a file from what it says of itself; None if it is damaged or another picture's."""
-    from io import BytesIO
-
-    try:
-        said = json.loads(png.texts(BytesIO(data), ["sdnb"])["sdnb"])
-        if said["key"] != key or said["pixels"] != png.check(data):
-            return None
-        spec = ImageSpec.from_dict(said["spec"])
-        notes, seconds = [str(note) for note in said["notes"]], float(said["seconds"])
-    except (RequestError, ValueError, TypeError, KeyError, AttributeError):
-        return None
-    return _row(key, data, spec.to_dict(), notes, seconds, now)
-
-
-def _file_of(key: str, picture: Picture, identity: Mapping[str, str]) -> bytes:
-    """Return the PNG with its texts: the web UI's ``parameters`` and our ``sdnb``."""
-    data = png.encode(picture.image)
-    said = {
-        "spec": picture.spec.to_dict(),
-        "key": key,
-        "digest": picture.spec.digest,
-        "pixels": png.check(data),
-        "notes": list(picture.notes),
-        "seconds": picture.seconds,
-        "identity": {name: identity[name] for name in _PUBLIC if name in identity},
-    }
-    return png.with_texts(data, {"parameters": infotext.write(picture.spec), "sdnb": json.dumps(said)})
-
-
-def _worker(identity: Mapping[str, str]) -> tuple[str, str, str]:
-    return identity.get("fingerprint", ""), identity.get("device", ""), identity.get("dtype", "")
+def _seconds(moment: date) -> float:
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day)
+    return moment.timestamp()
