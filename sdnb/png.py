@@ -18,7 +18,7 @@ from sdnb.errors import RequestError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["MAX_PIXELS", "MAX_TEXT", "check", "encode", "size", "texts", "with_texts"]
+__all__ = ["MAX_PIXELS", "MAX_TEXT", "bare", "check", "encode", "size", "texts", "with_texts"]
 
 MAX_PIXELS = 64 * 2**20
 MAX_TEXT = 2**20
@@ -52,6 +52,28 @@ def with_texts(data: bytes, texts: Mapping[str, str]) -> bytes:
     """
     header = len(_SIGNATURE) + 12 + 13
     return data[:header] + b"".join(_text_chunk(*pair) for pair in texts.items()) + data[header:]
+
+
+def bare(data: bytes) -> bytes:
+    """Return the PNG with what its pixels need and nothing else; their packed bytes stay as they are.
+
+    Raises
+    ------
+    RequestError
+        It is no PNG, or is damaged or cut short.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> plain = encode(Image.new("RGB", (8, 8)))
+    >>> bare(with_texts(plain, {"parameters": "a fox"})) == plain
+    True
+    """
+    needed = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+    return _SIGNATURE + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in _chunks(BytesIO(data), needed)
+    )
 
 
 def _text_chunk(keyword: str, text: str) -> bytes:

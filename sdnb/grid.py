@@ -1,0 +1,306 @@
+r"""The grid in the notebook: one piece of HTML that needs no JavaScript and no network.
+
+Each tile is a ``<details>``: its summary is the picture, a click opens it, the settings appear under
+the picture, and the picture grows to their width. That needs inline styles only (the summary is as wide
+as its parent and adds nothing to the parent's width), so it also works where a page's sanitizer drops
+``<style>`` elements, as JupyterLab's does in a notebook that it does not trust. The style sheet adds
+what may be missed: headings that stay in view, and quieter tables. Every image is embedded once.
+
+Everything stands in exactly one ``<div class="sdnb">`` that has no other ``<div>`` inside, so that this
+regular expression finds all of it, as nbval's sanitize file needs::
+
+    (?s)<div class="sdnb">.*?</div>
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from html import escape
+from io import BytesIO
+from textwrap import shorten
+
+from sdnb import png
+from sdnb.errors import RenderError, RequestError
+from sdnb.layout import SHORT, Layout, Panel, heading, lay_out, short
+from sdnb.picture import Picture
+from sdnb.sweep import Axis, Sweep
+
+__all__ = ["html", "plain", "settings_of"]
+
+# Sides of a tile in CSS pixels by the number of columns: a few large ones, many small ones.
+_TILES = ((2, 256), (4, 192), (6, 160))
+_SMALLEST_TILE = 128
+_WIDEST = 1024
+# Grids that are higher than this scroll inside their own box.
+_BOX = 720
+
+_BACKGROUND = (
+    "var(--jp-layout-color0,var(--vscode-editor-background,var(--colab-primary-surface-color,Canvas)))"
+)
+_FOCUS = "var(--jp-brand-color1,var(--vscode-focusBorder,Highlight))"
+_STYLE = f"""<style>
+.sdnb{{font-family:var(--jp-ui-font-family,var(--vscode-font-family,system-ui,sans-serif))}}
+.sdnb thead{{position:sticky;top:0;z-index:2}}
+.sdnb table.sdnb-table>thead>tr>th,.sdnb table.sdnb-table>tbody>tr>th{{background:{_BACKGROUND}}}
+.sdnb table.sdnb-table>*>tr>th:first-child{{position:sticky;left:0;z-index:1}}
+.sdnb table.sdnb-table tr,.sdnb table.sdnb-table tr:hover{{background:none}}
+.sdnb .sdnb-title{{position:sticky;left:3px}}
+.sdnb summary::-webkit-details-marker{{display:none}}
+.sdnb summary:focus-visible{{outline:2px solid {_FOCUS};outline-offset:2px}}
+.sdnb details[open]>summary{{cursor:zoom-out!important}}
+.sdnb dt{{opacity:.65}}
+.sdnb dd{{margin:0}}
+</style>"""
+_CELL = "padding:3px;border:0;vertical-align:top;text-align:left"
+_HEAD = "padding:3px 8px 3px 3px;border:0;text-align:left;font-weight:normal"
+_TABLE = "table-layout:auto;border-collapse:separate;border-spacing:0;margin:0;border:0"
+_QUIET = "opacity:.65"
+_TEXT = "white-space:pre-wrap;overflow-wrap:anywhere"
+# As wide as the parent and no reason for the parent to be wider.
+_FILL = "display:block;width:0;min-width:100%"
+
+
+def html(pictures: Sequence[Picture], sweep: Sweep, *, kilobytes: int) -> str:
+    """Write the grid.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+        One for each spec of the sweep, row-major.
+    sweep : Sweep
+        Its axes label the grid, its request says which axis goes down and which across.
+    kilobytes : int
+        Most base64 text that the embedded images may take together, in 10^3 bytes. Each gets an equal
+        part: lossless where that is enough, else WebP of falling quality and then of falling size.
+
+    Returns
+    -------
+    str
+        One ``<div class="sdnb">…</div>``.
+    """
+    layout = lay_out(sweep.axes, sweep.request.rows, sweep.request.cols)
+    drawn = sum(not picture.error for picture in pictures)
+    writer = _Writer(pictures, sweep.axes, layout, _Embedder(kilobytes * 1000 // max(drawn, 1)))
+    body = "".join(writer.wrapping() if layout.wraps else map(writer.table, layout.panels))
+    box = f"overflow:auto;max-height:{_BOX}px" if writer.height > _BOX else "overflow:auto"
+    return (
+        f'<div class="sdnb">{_STYLE}<section style="{box};padding:2px">{body}</section>'
+        f"{_footer(pictures, sweep)}</div>"
+    )
+
+
+def settings_of(picture: Picture) -> dict[str, str]:
+    """Return what there is to say about a picture, as texts by short names, prompt first.
+
+    Examples
+    --------
+    >>> from sdnb.spec import ImageSpec
+    >>> spec = ImageSpec(model="mini", prompt="a fox", seed=1, num_inference_steps=20,
+    ...                  guidance_scale=4, scheduler="euler", width=128, height=96)
+    >>> settings_of(Picture(spec=spec, cached=True))  # doctest: +NORMALIZE_WHITESPACE
+    {'prompt': 'a fox', 'seed': '1', 'steps': '20', 'guidance': '4', 'scheduler': 'euler',
+     'size': '128x96', 'model': 'mini', 'time': 'from the store', 'digest': 'f83ee6b5d1a7'}
+    """
+    spec = picture.spec.to_dict()
+    ordered = {"prompt": spec.pop("prompt"), "negative_prompt": spec.pop("negative_prompt", "")}
+    model, size = spec.pop("model"), f"{spec.pop('width')}x{spec.pop('height')}"
+    ordered |= spec | {"size": size, "model": model}
+    said = {
+        SHORT.get(name, name.replace("_", " ")): f"{value:g}" if isinstance(value, float) else str(value)
+        for name, value in ordered.items()
+        if value != ""
+    }
+    if picture.error:
+        said["not drawn"] = picture.error
+    else:
+        said["time"] = "from the store" if picture.cached else f"{picture.seconds:.1f} s"
+    if picture.notes:
+        said["note"] = "\n".join(picture.notes)
+    return said | {"digest": picture.spec.digest[:12]}
+
+
+class _Embedder:
+    """Writes pictures as data URLs of at most `limit` characters each."""
+
+    # From the finest to the coarsest: part of the side, quality.
+    rungs = tuple((1.0, q) for q in (95, 90, 82, 72, 60)) + tuple(
+        (side, q) for side in (0.75, 0.5, 0.35, 0.25, 0.18, 0.12) for q in (72, 50)
+    )
+
+    def __init__(self, limit: int) -> None:
+        self.most = limit // 4 * 3
+        # The pictures of a sweep are alike, so the search begins where the last one ended.
+        self.rung = 0
+
+    def url(self, picture: Picture) -> str:
+        data = plain(picture)
+        if len(data) <= self.most:
+            return _url("png", data)
+        tried: dict[int, bytes] = {}
+        image = picture.image
+        while self.rung not in tried:
+            side, quality = self.rungs[self.rung]
+            size = (max(8, round(image.width * side)), max(8, round(image.height * side)))
+            buffer = BytesIO()
+            small = image if side == 1 else image.resize(size, 1)  # 1: Lanczos
+            small.save(buffer, "WEBP", quality=quality, method=4)
+            tried[self.rung] = buffer.getvalue()
+            if len(tried[self.rung]) > self.most:
+                self.rung = min(self.rung + 1, len(self.rungs) - 1)
+            else:
+                self.rung = max(self.rung - 1, 0)
+        # The walk turned round between two rungs: the finest of those that fit, else the coarsest.
+        fitting = [rung for rung, data in tried.items() if len(data) <= self.most]
+        self.rung = min(fitting, default=max(tried))
+        return _url("webp", tried[self.rung])
+
+
+def plain(picture: Picture) -> bytes:
+    """Return the picture as a PNG without texts: its file's packed pixels, or if it was not kept its pixels.
+
+    Raises
+    ------
+    RenderError
+        It was not drawn, or its file is gone or damaged.
+    """
+    if picture.pixels is not None or picture.path is None:
+        return png.encode(picture.image)
+    try:
+        return png.bare(picture.path.read_bytes())
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except RequestError as error:
+        reason = str(error)
+    raise RenderError(f"the picture's file cannot be read ({reason}); draw it again")
+
+
+def _url(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{b64encode(data).decode()}"
+
+
+class _Writer:
+    """Writes the tiles and tables of one grid."""
+
+    def __init__(
+        self, pictures: Sequence[Picture], axes: Sequence[Axis], layout: Layout, embedder: _Embedder
+    ) -> None:
+        self.pictures = pictures
+        self.axes = axes
+        self.layout = layout
+        self.embedder = embedder
+        across = len(layout.cols) if layout.cols else 1
+        self.tile = next((side for most, side in _TILES if across <= most), _SMALLEST_TILE)
+        sizes = [self.shown(picture) for picture in pictures]
+        rows = len(layout.rows) if layout.rows else (len(pictures) + 5) // 6
+        self.height = rows * len(layout.panels) * (max(height for _, height in sizes) + 6)
+
+    def shown(self, picture: Picture) -> tuple[int, int]:
+        """Width and height of its tile in CSS pixels."""
+        width, height = picture.spec.width, picture.spec.height
+        scale = self.tile / max(width, height)
+        return max(round(width * scale), 48), max(round(height * scale), 48)
+
+    def wrapping(self) -> Iterator[str]:
+        axis = self.layout.cols
+        for index in self.layout.panels[0].cells[0]:
+            label = f"{_clipped(heading(axis, index), 1)}" if axis else ""
+            yield (
+                '<figure style="display:inline-block;vertical-align:top;margin:0 8px 8px 0;max-width:100%">'
+                f"{label}{self.details(index)}</figure>"
+            )
+
+    def table(self, panel: Panel) -> str:
+        rows, cols = self.layout.rows, self.layout.cols
+        assert rows is not None
+        head = ""
+        if panel.title:
+            head = (
+                f'<tr><th scope="colgroup" colspan="{len(panel.cells[0]) + 1}" style="{_HEAD};font-weight:600">'
+                f'<span class="sdnb-title">{escape(panel.title)}</span></th></tr>'
+            )
+        corner = f"{short(rows)} ↓" + (f"  {short(cols)} →" if cols else "")
+        low, high = f"{_HEAD};vertical-align:bottom", f"{_HEAD};vertical-align:top"
+        head += f'<tr><th style="{low}"><span style="{_QUIET}">{escape(corner)}</span></th>'
+        for label in cols.labels if cols else ("",):
+            head += f'<th scope="col" style="{low}">{_clipped(label, 2)}</th>'
+        body = ""
+        for label, indices in zip(rows.labels, panel.cells, strict=True):
+            body += f'<tr><th scope="row" style="{high}">{_clipped(label, 6, "max-width:9em")}</th>'
+            body += "".join(f'<td style="{_CELL}">{self.details(i)}</td>' for i in indices) + "</tr>"
+        beside = "display:inline-table;vertical-align:top;margin:0 24px 16px 0" if panel.title else ""
+        return (
+            f'<table class="sdnb-table" style="{_TABLE};{beside}"><thead>{head}</tr></thead>'
+            f"<tbody>{body}</tbody></table>"
+        )
+
+    def details(self, index: int) -> str:
+        """One tile: the picture (or why there is none), and under it, when opened, its settings."""
+        picture = self.pictures[index]
+        width, height = self.shown(picture)
+        opened = min(max(picture.spec.width, 2 * width), _WIDEST)
+        face = self.face(picture, index, width, height)
+        said = "".join(
+            f'<dt>{escape(name)}</dt><dd style="{_TEXT}">{escape(text)}</dd>'
+            for name, text in settings_of(picture).items()
+        )
+        return (
+            f'<details style="display:inline-block;min-width:{width}px;max-width:100%;vertical-align:top">'
+            f'<summary style="{_FILL};list-style:none;cursor:zoom-in">{face}</summary>'
+            f'<dl style="display:grid;grid-template-columns:max-content 1fr;gap:0 12px;width:{opened}px;'
+            f'max-width:100%;margin:4px 0 8px;font-size:12px;line-height:1.5">{said}</dl></details>'
+        )
+
+    def face(self, picture: Picture, index: int, width: int, height: int) -> str:
+        error, source = picture.error, ""
+        if not error:
+            try:
+                source = self.embedder.url(picture)
+            except RenderError as gone:  # the store was emptied after the picture was drawn
+                error = str(gone)
+        if error:
+            return (
+                f'<span style="display:block;box-sizing:border-box;width:100%;height:{height}px;padding:8px;'
+                f"border:1px dashed;border-radius:3px;{_QUIET};overflow:hidden;font-size:12px;line-height:1.4"
+                '">'
+                f"not drawn<br>{escape(shorten(error, 200, placeholder='…'))}</span>"
+            )
+        place = []
+        for axis in reversed(self.axes):
+            index, position = divmod(index, len(axis))
+            place.append(heading(axis, position))
+        alt = ", ".join(dict.fromkeys([picture.spec.prompt, *reversed(place)]))
+        note = f'<span style="{_FILL};overflow:hidden;font-size:11px;{_QUIET}">' if picture.notes else ""
+        if note:
+            note += escape(shorten("; ".join(picture.notes), 120, placeholder="…")) + "</span>"
+        return (
+            f'<img src="{source}" alt="{escape(shorten(alt, 160, placeholder="…"))}" width="{width}" '
+            f'style="display:block;width:100%;max-width:100%;height:auto;margin:0;border-radius:3px">{note}'
+        )
+
+
+def _clipped(text: str, lines: int, width: str = "width:0;min-width:100%") -> str:
+    """A label that shows its first lines; the whole is in its title."""
+    return (
+        f'<span title="{escape(text)}" style="display:block;{width};max-height:{lines * 1.4:.1f}em;'
+        f'line-height:1.4;overflow:hidden;font-size:12px;overflow-wrap:anywhere">{escape(text)}</span>'
+    )
+
+
+def _footer(pictures: Sequence[Picture], sweep: Sweep) -> str:
+    """Say in a quiet line what the run was, and under it what the sweep has to tell."""
+    failed = sum(bool(picture.error) for picture in pictures)
+    stored = sum(picture.cached and not picture.error for picture in pictures)
+    fresh = [picture.seconds for picture in pictures if not picture.cached and not picture.error]
+    parts = []
+    if fresh:
+        parts.append(f"{len(fresh)} drawn in {sum(fresh):.1f} s")
+    if stored:
+        parts.append(f"{stored} from the store")
+    if failed:
+        parts.append(f"{failed} not drawn")
+    lines = [" · ".join(parts), *getattr(sweep, "notes", ())]
+    return "".join(
+        f'<p style="margin:4px 0 0;font-size:12px;line-height:1.4;{_QUIET}">{escape(line)}</p>'
+        for line in lines
+    )
