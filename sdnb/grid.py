@@ -28,8 +28,8 @@ from sdnb.sweep import Axis, Sweep
 
 __all__ = ["html", "plain", "settings_of"]
 
-# Sides of a tile in CSS pixels by the number of columns: a few large ones, many small ones.
-_TILES = ((2, 256), (4, 192), (6, 160))
+# Sides of a tile in CSS pixels by the number of columns, or of rows and one: what fills a laptop's screen.
+_TILES = ((3, 256), (4, 192), (5, 160))
 _SMALLEST_TILE = 128
 _WIDEST = 1024
 # Grids that are higher than this scroll inside their own box.
@@ -46,8 +46,9 @@ _STYLE = f"""<style>
 .sdnb table.sdnb-table>*>tr>th:first-child{{position:sticky;left:0;z-index:1}}
 .sdnb table.sdnb-table tr,.sdnb table.sdnb-table tr:hover{{background:none}}
 .sdnb .sdnb-title{{position:sticky;left:3px}}
+.sdnb .sdnb-clip{{display:-webkit-box!important;-webkit-box-orient:vertical}}
 .sdnb summary::-webkit-details-marker{{display:none}}
-.sdnb summary:focus-visible{{outline:2px solid {_FOCUS};outline-offset:2px}}
+.sdnb summary:focus-visible{{outline:2px solid {_FOCUS};outline-offset:-2px}}
 .sdnb details[open]>summary{{cursor:zoom-out!important}}
 .sdnb dt{{opacity:.65}}
 .sdnb dd{{margin:0}}
@@ -85,8 +86,7 @@ def html(pictures: Sequence[Picture], sweep: Sweep, *, kilobytes: int) -> str:
     body = "".join(writer.wrapping() if layout.wraps else map(writer.table, layout.panels))
     box = f"overflow:auto;max-height:{_BOX}px" if writer.height > _BOX else "overflow:auto"
     return (
-        f'<div class="sdnb">{_STYLE}<section style="{box};padding:2px">{body}</section>'
-        f"{_footer(pictures, sweep)}</div>"
+        f'<div class="sdnb">{_STYLE}<section style="{box}">{body}</section>{_footer(pictures, sweep)}</div>'
     )
 
 
@@ -98,9 +98,9 @@ def settings_of(picture: Picture) -> dict[str, str]:
     >>> from sdnb.spec import ImageSpec
     >>> spec = ImageSpec(model="mini", prompt="a fox", seed=1, num_inference_steps=20,
     ...                  guidance_scale=4, scheduler="euler", width=128, height=96)
-    >>> settings_of(Picture(spec=spec, cached=True))  # doctest: +NORMALIZE_WHITESPACE
+    >>> settings_of(Picture(spec=spec, seconds=1.5, cached=True))  # doctest: +NORMALIZE_WHITESPACE
     {'prompt': 'a fox', 'seed': '1', 'steps': '20', 'guidance': '4', 'scheduler': 'euler',
-     'size': '128x96', 'model': 'mini', 'time': 'from the store', 'digest': 'f83ee6b5d1a7'}
+     'size': '128x96', 'model': 'mini', 'time': '1.5 s, from the store', 'digest': '36712f117fc2'}
     """
     spec = picture.spec.to_dict()
     ordered = {"prompt": spec.pop("prompt"), "negative_prompt": spec.pop("negative_prompt", "")}
@@ -114,7 +114,7 @@ def settings_of(picture: Picture) -> dict[str, str]:
     if picture.error:
         said["not drawn"] = picture.error
     else:
-        said["time"] = "from the store" if picture.cached else f"{picture.seconds:.1f} s"
+        said["time"] = f"{picture.seconds:.1f} s" + (", from the store" if picture.cached else "")
     if picture.notes:
         said["note"] = "\n".join(picture.notes)
     return said | {"digest": picture.spec.digest[:12]}
@@ -189,11 +189,12 @@ class _Writer:
         self.axes = axes
         self.layout = layout
         self.embedder = embedder
-        across = len(layout.cols) if layout.cols else 1
-        self.tile = next((side for most, side in _TILES if across <= most), _SMALLEST_TILE)
-        sizes = [self.shown(picture) for picture in pictures]
-        rows = len(layout.rows) if layout.rows else (len(pictures) + 5) // 6
-        self.height = rows * len(layout.panels) * (max(height for _, height in sizes) + 6)
+        down, across = len(layout.panels[0].cells), len(layout.panels[0].cells[0])
+        if layout.wraps and across > 4:
+            down, across = 2, (across + 1) // 2
+        count = max(across, down + 1 if down > 1 else 1)
+        self.tile = next((side for most, side in _TILES if count <= most), _SMALLEST_TILE)
+        self.height = down * len(layout.panels) * (max(self.shown(picture)[1] for picture in pictures) + 6)
 
     def shown(self, picture: Picture) -> tuple[int, int]:
         """Width and height of its tile in CSS pixels."""
@@ -215,18 +216,19 @@ class _Writer:
         assert rows is not None
         head = ""
         if panel.title:
-            head = (
-                f'<tr><th scope="colgroup" colspan="{len(panel.cells[0]) + 1}" style="{_HEAD};font-weight:600">'
-                f'<span class="sdnb-title">{escape(panel.title)}</span></th></tr>'
-            )
-        corner = f"{short(rows)} ↓" + (f"  {short(cols)} →" if cols else "")
+            title = f'<span class="sdnb-title">{escape(panel.title)}</span>'
+            span = f'scope="colgroup" colspan="{len(panel.cells[0]) + 1}"'
+            head = f'<tr><th {span} style="{_HEAD};font-weight:600">{title}</th></tr>'
         low, high = f"{_HEAD};vertical-align:bottom", f"{_HEAD};vertical-align:top"
-        head += f'<tr><th style="{low}"><span style="{_QUIET}">{escape(corner)}</span></th>'
+        corner = [f"{escape(short(cols))} →"] if cols else []
+        corner.append(f"{escape(short(rows))} ↓")
+        names = f"white-space:nowrap;font-size:12px;line-height:1.4;{_QUIET}"
+        head += f'<tr><th style="{low}"><span style="{names}">{"<br>".join(corner)}</span></th>'
         for label in cols.labels if cols else ("",):
             head += f'<th scope="col" style="{low}">{_clipped(label, 2)}</th>'
-        body = ""
+        body, lines = "", self.tile // 20
         for label, indices in zip(rows.labels, panel.cells, strict=True):
-            body += f'<tr><th scope="row" style="{high}">{_clipped(label, 6, "max-width:9em")}</th>'
+            body += f'<tr><th scope="row" style="{high}">{_clipped(label, lines, "max-width:11em")}</th>'
             body += "".join(f'<td style="{_CELL}">{self.details(i)}</td>' for i in indices) + "</tr>"
         beside = "display:inline-table;vertical-align:top;margin:0 24px 16px 0" if panel.title else ""
         return (
@@ -282,8 +284,9 @@ class _Writer:
 def _clipped(text: str, lines: int, width: str = "width:0;min-width:100%") -> str:
     """A label that shows its first lines; the whole is in its title."""
     return (
-        f'<span title="{escape(text)}" style="display:block;{width};max-height:{lines * 1.4:.1f}em;'
-        f'line-height:1.4;overflow:hidden;font-size:12px;overflow-wrap:anywhere">{escape(text)}</span>'
+        f'<span class="sdnb-clip" title="{escape(text)}" style="display:block;{width};line-height:1.4;'
+        f"max-height:{lines * 1.4:.1f}em;-webkit-line-clamp:{lines};overflow:hidden;font-size:12px;"
+        f'overflow-wrap:anywhere">{escape(text)}</span>'
     )
 
 
