@@ -1,0 +1,66 @@
+# What people type. Every target makes .venv when it is missing and installs what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+HOURS ?= 2
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# On Linux without a GPU PyTorch's own index has a build without CUDA, a tenth of the size.
+CPU_INDEX := https://download.pytorch.org/whl/cpu
+EXTRAS_lab := lab
+EXTRAS_test := test,lab,sde
+EXTRAS_train := train
+export PYTHONWARNINGS := ignore::DeprecationWarning
+
+.PHONY: demo lab test test-all check bench train evaluate pictures clean
+
+demo: .venv/.base .venv/.lab  ## draw the quickstart notebook: demo/quickstart.html and demo/grid.png
+	$(BIN)/python examples/demo.py
+
+lab: .venv/.base .venv/.lab  ## open the examples in JupyterLab
+	$(BIN)/jupyter lab examples
+
+test: .venv/.base .venv/.lab .venv/.test  ## quick tests, notebooks, browser tests
+	$(BIN)/pytest
+	SDNB_PROGRESS=0 $(BIN)/pytest -m "" -p no:doctest --nbval --nbval-sanitize-with tests/sanitize.cfg examples
+	$(BIN)/pytest -m browser tests
+
+test-all: test  ## the slow tests as well
+	$(BIN)/pytest -m "slow and not browser"
+
+check: .venv/.base .venv/.test  ## style, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.base .venv/.test  ## sdnb against plain diffusers, to benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
+train: .venv/.base .venv/.train  ## train mini: make train HOURS=2
+	$(BIN)/python -m training --hours $(HOURS)
+
+evaluate: .venv/.base .venv/.train  ## the figures of mini
+	$(BIN)/python -m training.evaluate
+
+pictures: .venv/.base .venv/.lab  ## draw the pictures of the README again
+	$(BIN)/python examples/pictures.py
+
+clean:
+	rm -rf .venv demo dist build
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+.venv/.torch: .venv/bin/python constraints.txt
+	@if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null 2>&1 \
+	  && $(BIN)/python -c 'import urllib.request as u; u.urlopen("$(CPU_INDEX)/torch/", timeout=5)' 2>/dev/null; \
+	then $(PIP) torch --index-url $(CPU_INDEX); else $(PIP) torch; fi
+	@touch $@
+
+.venv/.base: .venv/.torch pyproject.toml
+	$(PIP) --editable .
+	@touch $@
+
+.venv/.lab .venv/.test .venv/.train: .venv/.%: .venv/.base
+	$(PIP) --editable ".[$(EXTRAS_$*)]"
+	@touch $@

@@ -1,0 +1,324 @@
+"""`diffuse`: what the magics and the panel call.
+
+A run works in a thread of its own and hands its pictures to the caller's, which shows the progress.
+So the notebook's interrupt never lands in the middle of a model call or of a write to the store: it
+sets the `cancel` event, the run ends within one step, and what is finished is kept.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import Any
+
+from sdnb import models, runner, settings, sweep
+from sdnb.engine import Engine, Step
+from sdnb.errors import RenderError, RequestError, SdnbError, Stopped
+from sdnb.picture import Picture
+from sdnb.progress import Progress
+from sdnb.results import Results
+from sdnb.store import Store, default_folder
+from sdnb.sweep import Request, Sweep
+
+__all__ = ["diffuse", "draw", "dry_run", "engine_for", "last", "plan", "store_for", "unload", "use_engine"]
+
+_stores: dict[tuple[Path, int], Store] = {}
+_engines: dict[tuple[str, str, bool], Engine] = {}
+_given: Engine | None = None
+_last: Results | None = None
+
+
+def diffuse(
+    prompt: str | Sequence[str],
+    *,
+    zip: Sequence[Sequence[str]] = (),
+    rows: str | None = None,
+    cols: str | None = None,
+    limit: int | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    cache: bool = True,
+    redraw: bool = False,
+    progress: bool | None = None,
+    **values: Any,
+) -> Results:
+    """Draw pictures; a list or range for any setting is an axis.
+
+    Parameters
+    ----------
+    prompt : str or sequence of str
+        With ``{red|blue}`` for alternatives.
+    **values
+        ``model``, ``negative_prompt``, ``seed``, ``num_inference_steps``, ``guidance_scale``,
+        ``scheduler``, ``size`` (``"512x768"``, a number, or a pair), ``clip_skip``: one value each, or
+        an iterable of values.
+    zip : sequence of sequences of str
+        Axes that are paired instead of multiplied.
+    rows, cols : str, optional
+        Axes that lay the grid out.
+    limit : int, optional
+        Most pictures to allow; ``Sdnb.limit`` unless given.
+    device, dtype : str, optional
+        As in `Sdnb`.
+    cache : bool
+        False neither reads nor writes the store.
+    redraw : bool
+        Draw again what the store has.
+    progress : bool, optional
+        ``Sdnb.progress`` unless given.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    RequestError, ModelError
+        Nothing was drawn.
+    RenderError
+        Every picture failed.
+    KeyboardInterrupt
+        The run was interrupted; `last` has what was finished.
+
+    Examples
+    --------
+    >>> results = diffuse("a red fox", seed=range(1, 3), num_inference_steps=4)  # doctest: +SKIP
+    >>> results.shape  # doctest: +SKIP
+    (2,)
+    """
+    wanted = sweep.request(prompt, values, zips=zip, rows=rows, cols=cols)
+    planned = plan(wanted, device=device, dtype=dtype, limit=limit)
+    try:
+        return draw(planned, device=device, dtype=dtype, cache=cache, redraw=redraw, progress=progress).results
+    except Stopped:
+        pass
+    raise KeyboardInterrupt
+
+
+def plan(
+    wanted: Request, *, device: str | None = None, dtype: str | None = None, limit: int | None = None
+) -> Sweep:
+    """Lay out what was asked for, importing no torch.
+
+    Raises
+    ------
+    RequestError, ModelError
+        What was asked for cannot be drawn.
+    """
+    defaults = settings.current()
+    engine = engine_for(device, dtype)
+
+    def resolve(text: str) -> tuple[models.Model, models.Capabilities]:
+        model = models.resolve(text)
+        return model, engine.capabilities(model)
+
+    return sweep.plan(wanted, settings=defaults, resolve=resolve, limit=limit or defaults.limit)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A run that ended well: its results, and whether progress was displayed."""
+
+    results: Results
+    displayed: bool
+
+
+def draw(
+    planned: Sweep,
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    cache: bool = True,
+    redraw: bool = False,
+    progress: bool | None = None,
+    tell: Callable[[str], None] = print,
+) -> Drawn:
+    """Draw a planned sweep in a thread, showing progress in this one.
+
+    Parameters
+    ----------
+    tell : callable
+        Is given lines that the user should read, such as a damaged file in the store.
+
+    Raises
+    ------
+    Stopped
+        Interrupted; carries the results so far.
+    RenderError, StoreError
+        Every picture failed, or the store cannot be written.
+    """
+    global _last
+    engine = engine_for(device, dtype)
+    keep = store_for() if cache else None
+    show = Progress(len(planned.specs)) if _wanted(progress) else None
+    pictures: list[Picture | None] = [None] * len(planned.specs)
+    events: SimpleQueue[Any] = SimpleQueue()
+    cancel = Event()
+
+    def on_step(step: Step) -> None:
+        if show is not None and (show.due or step.done == step.total):
+            events.put((step.done, step.total, len(step.specs), step.preview()))
+
+    def work() -> None:
+        failure: BaseException | None = None
+        try:
+            for item in runner.run(planned, engine, keep, on_step, cancel, redraw=redraw):
+                events.put(item)
+        except BaseException as error:
+            failure = error.with_traceback(None) if isinstance(error, SdnbError) else error
+        events.put(failure or cancel)
+
+    thread = Thread(target=contextvars.copy_context().run, args=(work,), daemon=True, name="sdnb")
+    thread.start()
+    ended: Any = None
+    interrupts = 0
+    while ended is None and interrupts < 2:
+        try:
+            ended = _follow(events, pictures, show, engine)
+        except KeyboardInterrupt:
+            interrupts += 1
+            cancel.set()
+    results = Results(planned, _complete(planned, pictures))
+    _last = results
+    drawn = sum(picture is not None and not picture.error for picture in pictures)
+    if show is not None and (interrupts or isinstance(ended, BaseException)):
+        show.close(f"stopped: {drawn} of {len(pictures)} drawn" if interrupts else "failed")
+    for word in keep.drain_words() if keep is not None else ():
+        tell(word)
+    if interrupts:
+        raise Stopped(f"stopped: {drawn} of {len(pictures)} drawn", results)
+    if isinstance(ended, BaseException):
+        raise ended
+    if failure := _nothing_drawn(results):
+        raise failure
+    if show is not None:
+        show.close()
+    return Drawn(results, show is not None and show.shown)
+
+
+def _follow(
+    events: SimpleQueue[Any], pictures: list[Picture | None], show: Progress | None, engine: Engine
+) -> Any:
+    """Take what the run hands over until it ends; return its failure or something that is no error."""
+    while True:
+        try:
+            event = events.get(timeout=0.5)
+        except Empty:
+            if show is not None and (word := engine.busy()):
+                show.say(word)
+            continue
+        if not isinstance(event, tuple):
+            return event
+        if len(event) == 2:
+            place, picture = event
+            pictures[place] = picture
+            if show is not None:
+                (show.stored if picture.cached else show.picture)()
+        elif show is not None:
+            show.step(*event)
+
+
+def _complete(planned: Sweep, pictures: Sequence[Picture | None]) -> list[Picture]:
+    return [
+        picture or Picture(spec=spec, error="not drawn: the run was stopped")
+        for spec, picture in zip(planned.specs, pictures, strict=True)
+    ]
+
+
+def _nothing_drawn(results: Results) -> RenderError | None:
+    if any(not picture.error for picture in results):
+        return None
+    reasons = list(dict.fromkeys(picture.error for picture in results))
+    more = f" (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else ""
+    return RenderError(f"nothing could be drawn: {reasons[0]}{more}")
+
+
+def dry_run(
+    planned: Sweep,
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    cache: bool = True,
+    redraw: bool = False,
+) -> str:
+    """Tell in a few lines what a sweep would draw and cost; draws nothing."""
+    cost = runner.estimate(
+        planned, engine_for(device, dtype), store_for() if cache else None, redraw=redraw
+    )
+    lines = [f"{axis.name}: {', '.join(axis.labels)}" for axis in planned.axes]
+    double = f" ({cost.pictures} different)" if cost.pictures != cost.places else ""
+    lines.append(f"{cost.places} pictures{double}, {cost.stored} in the store, {cost.pictures - cost.stored} to draw")
+    if cost.seconds is None:
+        time = "no earlier run to estimate the time from"
+    else:
+        time = f"about {cost.seconds:.0f} s" if cost.seconds >= 1 else "less than a second"
+    lines.append(f"{cost.evaluations} model evaluations, {time}")
+    return "\n".join([*planned.notes, *lines])
+
+
+def last() -> Results | None:
+    """Return the results of the latest run, also of one that was stopped or failed."""
+    return _last
+
+
+def store_for() -> Store:
+    """Return the store that the settings name."""
+    place = (default_folder(), int(settings.current().cache_gb * 1e9))
+    if place not in _stores:
+        _stores[place] = Store(*place)
+    return _stores[place]
+
+
+def engine_for(device: str | None = None, dtype: str | None = None) -> Engine:
+    """Return the engine for a device and dtype, those of the settings unless given.
+
+    Raises
+    ------
+    RequestError
+        There is no such device or dtype.
+    """
+    if _given is not None:
+        return _given
+    defaults = settings.current()
+    chosen = (device or defaults.device, dtype or defaults.dtype, defaults.safety_checker)
+    for name, value in (("device", chosen[0]), ("dtype", chosen[1])):
+        allowed = defaults.traits()[name].values
+        if value not in allowed:
+            raise RequestError(f"unknown {name} {value!r}; known: {', '.join(allowed)}")
+    if chosen not in _engines:
+        from sdnb.diffusers_engine import DiffusersEngine
+
+        _engines[chosen] = DiffusersEngine(
+            device=chosen[0], dtype=chosen[1], memo=store_for().memo, safety_checker=chosen[2]
+        )
+    return _engines[chosen]
+
+
+def use_engine(engine: Engine | None) -> None:
+    """Draw with another engine, such as `sdnb.testing.FakeEngine`; None goes back to diffusers."""
+    global _given
+    _given = engine
+
+
+def unload() -> int:
+    """Drop every loaded model; return how many there were."""
+    engines = [_given] if _given is not None else list(_engines.values())
+    return sum(engine.unload() for engine in engines)
+
+
+def status() -> Mapping[str, str]:
+    """Return facts about the engine and the store."""
+    kept = store_for().stats()
+    return {
+        **engine_for().status(),
+        "store": f"{kept.pictures} pictures, {kept.bytes / 1e6:.1f} of {kept.max_bytes / 1e6:.0f} MB",
+        "store folder": str(kept.folder),
+    }
+
+
+def _wanted(progress: bool | None) -> bool:
+    return settings.current().progress if progress is None else progress

@@ -1,0 +1,167 @@
+"""What ``%sdnb`` answers: status, models, schedulers, tokens, unload, cache, config, as plain text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from sdnb import api, models, schedulers, settings
+from sdnb.errors import ModelError, RequestError, unknown
+
+__all__ = ["ANSWERS", "answer", "model_names"]
+
+
+def answer(line: str) -> str:
+    """Answer one ``%sdnb`` line.
+
+    Raises
+    ------
+    SdnbError
+        The word is unknown, or what it asks for cannot be told.
+
+    Examples
+    --------
+    >>> answer("statsu")
+    Traceback (most recent call last):
+    ...
+    sdnb.errors.RequestError: unknown answer of %sdnb 'statsu'; did you mean 'status'?
+    """
+    word, _, rest = line.strip().partition(" ")
+    if not word:
+        raise RequestError("%sdnb is followed by one of: " + ", ".join(ANSWERS))
+    if word not in ANSWERS:
+        raise unknown("answer of %sdnb", word, ANSWERS)
+    return ANSWERS[word](rest.strip())
+
+
+def _status(_: str) -> str:
+    return _aligned(api.status())
+
+
+def _models(name: str) -> str:
+    if name:
+        return _knowledge(name)
+    rows = []
+    for model_name in model_names():
+        try:
+            facts = models.describe(models.resolve(model_name))
+        except ModelError as error:
+            rows.append((model_name, str(error), "", ""))
+        else:
+            rows.append((model_name, facts["family"], facts["size"], f"{facts['bytes'] / 1e6:,.0f} MB"))
+    return _table(("model", "family", "size", "on disk"), rows)
+
+
+def _knowledge(name: str) -> str:
+    model = models.resolve(name)
+    can = models.capabilities(model)
+    lines = [
+        f"{model.name}: family {can.family}, {can.width}x{can.height}, {can.num_inference_steps} steps, "
+        f"guidance {can.guidance_scale:g}, scheduler {can.scheduler}"
+    ]
+    known = models.knows(model)
+    if known is None:
+        lines.append("It does not say what it knows; ask it for anything.")
+        return "\n".join(lines)
+    groups: dict[str, list[str]] = {}
+    for concept in known["concepts"]:
+        groups.setdefault(concept["group"], []).append(f"{concept['en']} ({concept['es']})")
+    for part in ("colours", "scenes", "styles"):
+        groups[part] = [f"{entry['en']} ({entry['es']})" for entry in known.get(part, ())]
+    lines += [f"{group}: {', '.join(sorted(words))}" for group, words in groups.items() if words]
+    return "\n".join(lines)
+
+
+def model_names() -> list[str]:
+    """Return the models on this machine that can be named without a path."""
+    names = ["mini"]
+    hub = os.environ.get("HF_HUB_CACHE") or os.path.join(
+        os.environ.get("HF_HOME", os.path.join("~", ".cache", "huggingface")), "hub"
+    )
+    folder = os.path.expanduser(hub)
+    if os.path.isdir(folder):
+        kept = (entry.name for entry in os.scandir(folder) if entry.name.startswith("models--"))
+        names += sorted(name.removeprefix("models--").replace("--", "/") for name in kept)
+    return names
+
+
+def _schedulers(_: str) -> str:
+    rows = [
+        (
+            kind.name,
+            kind.title,
+            ", ".join(kind.sigmas) or "-",
+            _cost(kind),
+            "noise at every step" if kind.stochastic else "",
+            f"needs {kind.needs}" if kind.needs else "",
+        )
+        for kind in schedulers.TABLE.values()
+        if not kind.flow
+    ]
+    head = ("name", "in the web UI", "also with _", "evaluations for N steps", "", "")
+    return _table(head, rows) + "\nAlso NAME_trailing, and NAME?keyword=value for any keyword of the class."
+
+
+def _cost(kind: schedulers.Kind) -> str:
+    if kind.per_step == 2:
+        return "2N - 1"
+    return f"N + {kind.extra_evaluations}" if kind.extra_evaluations else "N"
+
+
+def _tokens(prompt: str) -> str:
+    if not prompt:
+        raise RequestError("%sdnb tokens is followed by a prompt, as in %sdnb tokens a red fox")
+    engine = api.engine_for()
+    model = models.resolve(settings.current().model)
+    (report,) = engine.tokens(model, [prompt])
+    said = f"{len(report.tokens)} tokens of at most {report.limit}: " + " | ".join(report.tokens)
+    if len(report.tokens) > report.limit:
+        said += f"\nThe last {len(report.tokens) - report.limit} are left out."
+    return said
+
+
+def _unload(_: str) -> str:
+    count = api.unload()
+    return f"{count} model{'' if count == 1 else 's'} unloaded"
+
+
+def _cache(word: str) -> str:
+    store = api.store_for()
+    if word == "clear":
+        return f"{store.clear()} pictures removed; pinned ones stay"
+    if word:
+        raise unknown("word after %sdnb cache", word, ["clear"])
+    kept = store.stats()
+    share = f"{kept.bytes / 1e6:.1f} of {kept.max_bytes / 1e6:.0f} MB"
+    return f"{kept.pictures} pictures, {share}, in {kept.folder}"
+
+
+def _config(_: str) -> str:
+    options = settings.current()
+    rows = [
+        (f"Sdnb.{name}", repr(getattr(options, name)), trait.help)
+        for name, trait in sorted(options.traits(config=True).items())
+    ]
+    return _table(("setting", "value", ""), rows)
+
+
+ANSWERS: Mapping[str, Callable[[str], str]] = {
+    "status": _status,
+    "models": _models,
+    "schedulers": _schedulers,
+    "tokens": _tokens,
+    "unload": _unload,
+    "cache": _cache,
+    "config": _config,
+}
+
+
+def _aligned(facts: Mapping[str, str]) -> str:
+    width = max(map(len, facts))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in facts.items())
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [tuple(head), *map(tuple, rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)

@@ -1,0 +1,138 @@
+"""The cell and line magics: ``%%diffuse``, ``%diffuse``, ``%sdnb``, and their completion.
+
+The one place that knows IPython, and the one that turns an `SdnbError` into a ``UsageError``, which
+IPython shows in one line. It must be ``UsageError`` itself: a subclass shows a traceback. And it is
+raised outside of any ``except``, so that nothing of the failed run is kept alive by ``__context__``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+
+from sdnb import cell, desk, schedulers, settings
+from sdnb.errors import SdnbError, Stopped
+
+__all__ = ["SdnbMagics", "load", "unload"]
+
+
+@magics_class
+class SdnbMagics(Magics):
+    """What ``%load_ext sdnb`` adds."""
+
+    @no_var_expand
+    @line_cell_magic
+    def diffuse(self, line: str, cell: str | None = None) -> Any:
+        results, error = self._told(lambda: self._diffuse(line, cell))
+        if error is not None:
+            raise error
+        return results
+
+    @no_var_expand
+    @line_magic
+    def sdnb(self, line: str) -> Any:
+        text, error = self._told(lambda: desk.answer(line))
+        if error is not None:
+            raise error
+        print(text)
+
+    def _told(self, work: Callable[[], Any]) -> tuple[Any, UsageError | None]:
+        """Call `work`; return what it returns and no error, or nothing and the error to raise."""
+        try:
+            return work(), None
+        except Stopped as stopped:
+            if stopped.results is not None:
+                from IPython.display import display
+
+                display(stopped.results)
+            message = str(stopped)
+        except SdnbError as failure:
+            message = str(failure)
+        return None, UsageError(message)
+
+    def _diffuse(self, line: str, body: str | None) -> Any:
+        asked = cell.read(line, body, self.shell.user_ns)
+        from sdnb import api
+
+        where = {"device": asked.device, "dtype": asked.dtype}
+        kept = {"cache": not asked.no_cache, "redraw": asked.redraw}
+        planned = api.plan(asked.request, limit=asked.limit, **where)
+        if asked.dry_run:
+            print(api.dry_run(planned, **where, **kept))
+            return None
+        try:
+            drawn = api.draw(planned, **where, **kept, progress=False if asked.quiet else None)
+        except Stopped as stopped:
+            self._bind(asked.out, stopped.results)
+            raise
+        self._bind(asked.out, drawn.results)
+        if drawn.displayed:
+            from IPython.display import clear_output
+
+            clear_output(wait=True)
+        if asked.save:
+            drawn.results.save(asked.save)
+        return None if asked.quiet else drawn.results
+
+    def _bind(self, name: str | None, value: Any) -> None:
+        if name:
+            self.shell.user_ns[name] = value
+
+
+SdnbMagics.diffuse.__doc__ = cell.manual()
+SdnbMagics.sdnb.__doc__ = """Look after sdnb.
+
+    %sdnb status             device, precision, loaded models, store
+    %sdnb models [NAME]      models on this machine; what one of them knows
+    %sdnb schedulers         every scheduler name and what it costs
+    %sdnb tokens PROMPT      what a prompt becomes
+    %sdnb unload             free the memory of the loaded models
+    %sdnb cache [clear]      the store of pictures
+    %sdnb config             settings, to be changed by %config Sdnb.NAME = VALUE
+"""
+
+
+class _Matcher:
+    """Completes the line of a magic; an object of its own per shell, so that it can be taken out."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+
+    def __call__(self, text: str) -> list[str]:
+        before = self.shell.Completer.text_until_cursor.lstrip()
+        magic, _, line = before.lstrip("%").partition(" ")
+        if not before.startswith("%") or not (line or before.endswith(" ")):
+            return []
+        if magic == "sdnb":
+            return [word for word in desk.ANSWERS if word.startswith(text)] if " " not in line else []
+        if magic != "diffuse":
+            return []
+        return cell.complete(line, schedulers=schedulers.names(), models=desk.model_names())
+
+
+def load(shell: InteractiveShell) -> None:
+    """Add the settings, the magics and their completion to a shell."""
+    unload(shell)
+    options = settings.Sdnb(parent=shell)
+    shell.register_magics(SdnbMagics(shell))
+    shell.configurables.append(options)
+    matcher = _Matcher(shell)
+    shell.Completer.custom_matchers.append(matcher)
+    settings.activate(options)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Leave the shell as `load` found it."""
+    shell.configurables[:] = [c for c in shell.configurables if not isinstance(c, settings.Sdnb)]
+    matchers = shell.Completer.custom_matchers
+    matchers[:] = [matcher for matcher in matchers if not isinstance(matcher, _Matcher)]
+    manager = shell.magics_manager
+    for kind, names in SdnbMagics.magics.items():
+        for name in names:
+            manager.magics[kind].pop(name, None)
+    manager.registry.pop(SdnbMagics.__name__, None)
+    settings.activate(None)

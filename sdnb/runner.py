@@ -1,0 +1,150 @@
+"""The work of a sweep: what the store has, what is left in groups, and each picture as it comes.
+
+`run` is a generator; progress, previews, partial results and cancelling all follow from that. A spec
+that stands in several places is drawn once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from threading import Event
+
+from sdnb import schedulers, store
+from sdnb.engine import Engine, Group, OnStep
+from sdnb.errors import SdnbError, StoreError
+from sdnb.picture import Picture
+from sdnb.spec import ImageSpec
+from sdnb.store import Store
+from sdnb.sweep import Sweep
+
+__all__ = ["Estimate", "estimate", "evaluations", "run"]
+
+
+def run(
+    sweep: Sweep, engine: Engine, keep: Store | None, on_step: OnStep, cancel: Event, *, redraw: bool = False
+) -> Iterator[tuple[int, Picture]]:
+    """Yield every picture of a sweep with its place, those of the store first.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    engine : Engine
+    keep : Store or None
+        Where pictures are looked up and kept; None does neither.
+    on_step : callable
+        Called after every model call, in this thread.
+    cancel : Event
+        Set from any thread, ends the run within one model call.
+    redraw : bool
+        Draw again what is there.
+
+    Yields
+    ------
+    tuple of int and Picture
+        The flat index into ``sweep.specs``. A picture that could not be drawn has its `error` set.
+
+    Raises
+    ------
+    StoreError
+        A picture cannot be kept; what was yielded before is safe.
+    """
+    places: dict[ImageSpec, list[int]] = {}
+    for place, spec in enumerate(sweep.specs):
+        places.setdefault(spec, []).append(place)
+    identities = {name: engine.identity(model) for name, model in sweep.models.items()}
+    keys = {spec: store.key(spec, identities[spec.model]) for spec in places}
+
+    found = keep.get_many(list(keys.values())) if keep is not None and not redraw else {}
+    for spec, key in keys.items():
+        if key in found:
+            picture = found[key]
+            if picture.spec != spec and keep is not None:
+                picture = keep.watch(picture.with_(spec=spec))  # drawn under another name of the model
+            for place in places[spec]:
+                yield place, picture
+
+    for group in _groups(sweep, [spec for spec, key in keys.items() if key not in found]):
+        left = dict.fromkeys(group.specs)
+        reason = ""
+        pictures = engine.render(group, on_step, cancel)
+        try:
+            for picture in pictures:
+                spec = picture.spec
+                left.pop(spec, None)
+                if keep is not None and not picture.error:
+                    identity = identities[spec.model]
+                    picture = keep.put(keys[spec], picture, identity, evaluations=evaluations(spec))
+                for place in places[spec]:
+                    yield place, picture
+        except StoreError:
+            raise
+        except SdnbError as error:
+            reason = str(error)
+        finally:
+            close = getattr(pictures, "close", None)
+            if close is not None:
+                close()
+        if cancel.is_set():
+            return
+        for spec in left:
+            failed = Picture(spec=spec, error=reason or "the engine drew nothing")
+            for place in places[spec]:
+                yield place, failed
+
+
+def _groups(sweep: Sweep, specs: list[ImageSpec]) -> Iterator[Group]:
+    """Put together what can share a model call: one model, one size."""
+    shared: dict[tuple[str, int, int], list[ImageSpec]] = {}
+    for spec in specs:
+        shared.setdefault((spec.model, spec.width, spec.height), []).append(spec)
+    for (name, _, _), members in shared.items():
+        yield Group(sweep.models[name], tuple(members))
+
+
+def evaluations(spec: ImageSpec) -> int:
+    """Model evaluations that a picture costs, guidance counted in."""
+    calls = schedulers.parse(spec.scheduler).evaluations(spec.num_inference_steps)
+    return calls * (2 if spec.guidance_scale > 1 else 1)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a sweep would cost.
+
+    Attributes
+    ----------
+    places, pictures : int
+        Tiles of the grid, and different pictures among them.
+    stored : int
+        Pictures that are in the store.
+    evaluations : int
+        Model evaluations for the others.
+    seconds : float or None
+        For these, from earlier runs of the same model, size and machine; None when there was none.
+    """
+
+    places: int
+    pictures: int
+    stored: int
+    evaluations: int
+    seconds: float | None
+
+
+def estimate(sweep: Sweep, engine: Engine, keep: Store | None, *, redraw: bool = False) -> Estimate:
+    """Tell what a sweep would cost, drawing nothing and importing no torch where the device is known."""
+    identities: dict[str, Mapping[str, str]] = {n: engine.identity(m) for n, m in sweep.models.items()}
+    keys = {spec: store.key(spec, identities[spec.model]) for spec in sweep.specs}
+    stored = keep.has_many(list(keys.values())) if keep is not None and not redraw else set()
+    misses = [spec for spec, key in keys.items() if key not in stored]
+    seconds: float | None = 0.0
+    for spec in misses:
+        each = keep.seconds_per_evaluation(identities[spec.model], spec.width, spec.height) if keep else None
+        seconds = None if seconds is None or each is None else seconds + each * evaluations(spec)
+    return Estimate(
+        places=len(sweep.specs),
+        pictures=len(keys),
+        stored=len(keys) - len(misses),
+        evaluations=sum(map(evaluations, misses)),
+        seconds=seconds,
+    )

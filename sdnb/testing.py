@@ -1,0 +1,111 @@
+"""`FakeEngine`: an engine that draws patterns, for tests and for trying things out without torch.
+
+It keeps every promise of `sdnb.engine.Engine`: the same spec gives the same pixels, a step is told for
+every model call, `cancel` ends a run within one call, and a picture that should fail fails alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from threading import Event
+from typing import TYPE_CHECKING
+
+from sdnb import schedulers
+from sdnb.engine import Group, OnStep, Step, TokenReport
+from sdnb.models import Capabilities, Model
+from sdnb.picture import Picture
+from sdnb.spec import ImageSpec
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["FakeEngine"]
+
+
+class FakeEngine:
+    """Draws a picture of coloured stripes that depends on every setting.
+
+    Parameters
+    ----------
+    seconds_per_call : float
+        How long a model call takes.
+    batch : int
+        Most pictures in one batch.
+    fails : str
+        A picture whose prompt holds this text fails.
+
+    Attributes
+    ----------
+    calls : int
+        Model calls made.
+    drawn : list of ImageSpec
+        Pictures drawn, in order.
+    """
+
+    name = "fake"
+
+    def __init__(self, seconds_per_call: float = 0.0, batch: int = 4, fails: str = "") -> None:
+        self.seconds_per_call = seconds_per_call
+        self.batch = batch
+        self.fails = fails
+        self.calls = 0
+        self.drawn: list[ImageSpec] = []
+
+    def identity(self, model: Model) -> Mapping[str, str]:
+        """Return a constant, so that stores can be shared between runs."""
+        return {"engine": self.name, "fingerprint": model.name, "device": "cpu", "dtype": "float32"}
+
+    def capabilities(self, model: Model) -> Capabilities:
+        """Return those of a small Stable Diffusion."""
+        return Capabilities(
+            family="sd",
+            width=64,
+            height=64,
+            num_inference_steps=4,
+            guidance_scale=4.0,
+            scheduler="dpmpp_2m",
+            schedulers=frozenset(name for name, kind in schedulers.TABLE.items() if not kind.flow),
+        )
+
+    def render(self, group: Group, on_step: OnStep, cancel: Event) -> Iterator[Picture]:
+        """Draw the group in batches of `batch`."""
+        for start in range(0, len(group.specs), self.batch):
+            specs = group.specs[start : start + self.batch]
+            total = max(schedulers.parse(s.scheduler).evaluations(s.num_inference_steps) for s in specs)
+            began = time.perf_counter()
+            for done in range(1, total + 1):
+                if cancel.wait(self.seconds_per_call) if self.seconds_per_call else cancel.is_set():
+                    return
+                self.calls += 1
+                on_step(Step(done, total, specs, lambda specs=specs: [_stripes(s, 16) for s in specs]))
+            seconds = (time.perf_counter() - began) / len(specs)
+            for spec in specs:
+                if self.fails and self.fails in spec.prompt:
+                    yield Picture(spec=spec, error=f"the fake engine fails on {self.fails!r}")
+                    continue
+                self.drawn.append(spec)
+                yield Picture(spec=spec, pixels=_stripes(spec), seconds=seconds)
+
+    def tokens(self, model: Model, prompts: Sequence[str]) -> list[TokenReport]:
+        """Split at spaces."""
+        return [TokenReport(tuple(prompt.split()), 77) for prompt in prompts]
+
+    def status(self) -> Mapping[str, str]:
+        """Return its name and how much it has done."""
+        return {"engine": self.name, "device": "cpu", "model calls": str(self.calls)}
+
+    def unload(self) -> int:
+        """Do nothing: no model is ever loaded."""
+        return 0
+
+
+def _stripes(spec: ImageSpec, side: int | None = None) -> Image:
+    from PIL import Image
+
+    digest = bytes.fromhex(spec.digest)
+    stripes = Image.new("RGB", (8, 1))
+    for x in range(8):
+        stripes.putpixel((x, 0), (digest[3 * x], digest[3 * x + 1], digest[3 * x + 2]))
+    size = (side, side) if side else (spec.width, spec.height)
+    return stripes.resize(size, Image.Resampling.NEAREST)
