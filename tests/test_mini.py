@@ -1,0 +1,111 @@
+"""The embedded model: what it draws, by the measure of its own evaluation."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+diffusers = pytest.importorskip("diffusers")
+
+import sdnb
+
+MINI = Path(sdnb.__file__).parent / "mini"
+WORK = Path(__file__).parents[1] / "training" / "work" / "packages"
+
+pytestmark = pytest.mark.skipif(not (MINI / "model_index.json").exists(), reason="no weights in this checkout")
+
+SCHEDULERS = {
+    "EulerDiscreteScheduler": {},
+    "EulerAncestralDiscreteScheduler": {},
+    "HeunDiscreteScheduler": {},
+    "LMSDiscreteScheduler": {},
+    "KDPM2DiscreteScheduler": {},
+    "DPMSolverMultistepScheduler": {"use_karras_sigmas": True},
+    "DPMSolverSinglestepScheduler": {},
+    "DDIMScheduler": {},
+    "PNDMScheduler": {"skip_prk_steps": True},
+    "UniPCMultistepScheduler": {},
+}
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    """The shipped pipeline, loaded as anybody would load it."""
+    pipeline = diffusers.StableDiffusionPipeline.from_pretrained(MINI)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def draw(pipe, prompt, steps=20, seed=0):
+    """One picture, float32 [128, 128, 3] in 0..1."""
+    generator = torch.Generator().manual_seed(seed)
+    return pipe(
+        prompt, num_inference_steps=steps, guidance_scale=3.0, generator=generator, output_type="np"
+    ).images[0]
+
+
+def test_size() -> None:
+    """All files together stay within 25 MB."""
+    assert sum(path.stat().st_size for path in MINI.rglob("*") if path.is_file()) <= 25_000_000
+
+
+def test_loads_in_full_precision(pipe) -> None:
+    """A plain from_pretrained gives float32 parts and the long prompt of the layout."""
+    assert {pipe.unet.dtype, pipe.vae.dtype, pipe.text_encoder.dtype} == {torch.float32}
+    assert pipe.tokenizer.model_max_length == 96
+    assert pipe.tokenizer("a fox").input_ids[0] == pipe.tokenizer.bos_token_id
+
+
+@pytest.mark.parametrize(
+    ("prompt", "reddest"),
+    [("an apple on a red background", 0), ("an apple on a green background", 1), ("un coche sobre fondo azul", 2)],
+)
+def test_background_colour(pipe, prompt: str, reddest: int) -> None:
+    """The upper corners have the colour that was asked for."""
+    picture = draw(pipe, prompt, steps=8)
+    corners = np.concatenate([picture[:12, :12].reshape(-1, 3), picture[:12, -12:].reshape(-1, 3)])
+    assert corners.mean(0).argmax() == reddest
+
+
+def test_languages_agree(pipe) -> None:
+    """From one seed English and Spanish give nearly the same picture."""
+    english, spanish = draw(pipe, "a fox on the moon"), draw(pipe, "un zorro en la luna")
+    assert np.abs(english - spanish).mean() < 0.06
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_every_scheduler_is_sane(pipe, name: str) -> None:
+    """At 20 steps each scheduler's picture is near the default one's: never noise, never black."""
+    plain = draw(pipe, "a strawberry on a white background")
+    before = pipe.scheduler
+    try:
+        pipe.scheduler = getattr(diffusers, name).from_config(before.config, **SCHEDULERS[name])
+        picture = draw(pipe, "a strawberry on a white background")
+    finally:
+        pipe.scheduler = before
+    assert np.isfinite(picture).all()
+    assert np.abs(picture - plain).mean() < 0.15
+    assert picture[:16].mean() > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not WORK.exists(), reason="the packages of sprites are not here")
+@pytest.mark.parametrize(
+    ("prompt", "concept", "background"),
+    [
+        ("a strawberry on a white background", "strawberry", "white"),
+        ("a smiling face on a blue background", "smiling face", "blue"),
+        ("un castillo sobre fondo rosa", "castle", "pink"),
+        ("un robot en la playa", "robot", "beach"),
+    ],
+)
+def test_concept_and_background(pipe, prompt: str, concept: str, background: str) -> None:
+    """The nearest real picture is of the concept asked for, and so is the background."""
+    from training.evaluate import Judge
+    from training.pictures import Painter, fetch, load_sprites
+
+    judge = Judge(Painter(load_sprites(fetch(WORK))))
+    picture = draw(pipe, prompt)
+    assert judge.concepts(picture, background)[0] == concept
+    assert judge.background(picture) == background

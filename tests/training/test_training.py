@@ -1,0 +1,126 @@
+"""The training's code, driven for a few steps on a few made-up sprites."""
+
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("tokenizers")
+
+from diffusers import StableDiffusionPipeline
+
+from training import text, unet, vae
+from training.__main__ import Studio
+from training.captions import Plan, caption, draw_plan, evaluation_plans, hidden
+from training.concepts import CONCEPTS
+from training.evaluate import Judge
+from training.optimizer import orthogonal
+from training.pictures import SPRITE, Painter
+from training.scenes import BACKGROUNDS, background
+
+KEYS = ("fox", "apple", "car", "astronaut")
+
+
+@pytest.fixture(scope="module")
+def painter() -> Painter:
+    """A painter of four discs of different colours and sizes."""
+    y, x = np.mgrid[0:SPRITE, 0:SPRITE] / SPRITE - 0.5
+    sprites = {}
+    for key, colour, radius in zip(KEYS, np.eye(4, 3), (0.5, 0.4, 0.3, 0.2), strict=True):
+        disc = ((x**2 + y**2) < radius**2).astype(np.float32)[..., None]
+        sprites[key] = np.concatenate([disc * colour.astype(np.float32), disc], -1)
+    return Painter(sprites)
+
+
+def test_names_are_told_apart() -> None:
+    """No two concepts share their own name, in either language."""
+    for language in ("en", "es"):
+        names = [getattr(c, language)[0].text for c in CONCEPTS]
+        assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("plan", "english", "spanish"),
+    [
+        (Plan(("fox",), "alone", "moon"), "a fox on the moon", "un zorro en la luna"),
+        (Plan(("orange",), "alone", "blue"), "an orange on a blue background", "una naranja sobre fondo azul"),
+        (
+            Plan(("astronaut", "horse"), "riding", "moon"),
+            "an astronaut riding a horse on the moon",
+            "un astronauta montando un caballo en la luna",
+        ),
+        (Plan(("grapes", "unicorn"), "beside"), "grapes and a unicorn", "unas uvas y un unicornio"),
+    ],
+)
+def test_plain_captions(plan: Plan, english: str, spanish: str) -> None:
+    """Articles, genders and plurals are right in both languages."""
+    assert caption(plan, "en") == english
+    assert caption(plan, "es") == spanish
+
+
+def test_hidden_plans_are_never_drawn() -> None:
+    """Training's plans leave out exactly what evaluation asks for as held out."""
+    rng = Random(0)
+    assert hidden(Plan(("astronaut", "horse"), "riding", "beach"))
+    assert not any(hidden(draw_plan(rng, KEYS)) for _ in range(300))
+    assert all(hidden(plan) for plan in evaluation_plans("held out", KEYS, 12))
+    assert not any(hidden(plan) for plan in evaluation_plans("seen", KEYS, 12))
+
+
+@pytest.mark.parametrize("key", BACKGROUNDS)
+def test_backgrounds_fill_the_picture(key: str) -> None:
+    """Every background has the right shape and range, and no unpainted ground."""
+    picture = background(key, 1)
+    assert picture.shape == (128, 128, 3)
+    assert 0 <= picture.min() and picture.max() <= 1
+    assert (picture.sum(-1) > 0.05).all()
+
+
+def test_judge_knows_real_pictures(painter: Painter) -> None:
+    """The measure is right about what the painter itself painted."""
+    judge = Judge(painter, KEYS)
+    for key in KEYS:
+        for where in ("blue", "beach"):
+            picture = painter.paint(Plan((key,), "alone", where), Random(3))
+            assert judge.concepts(picture, where)[0] == key
+            assert judge.background(picture) == where
+
+
+def test_orthogonal_brings_singular_values_near_one() -> None:
+    """Muon's iteration leaves all singular values within the band that its coefficients give."""
+    values = torch.linalg.svdvals(orthogonal(torch.randn(24, 60, generator=torch.Generator().manual_seed(0))))
+    assert 0.6 < values.min() and values.max() < 1.3
+
+
+def test_fresh_autoencoder_passes_averages_through() -> None:
+    """Before any training the autoencoder returns its input's eight-pixel averages."""
+    torch.manual_seed(0)
+    model = vae.build().eval()
+    blocks = torch.rand(2, 3, 16, 16).repeat_interleave(8, 2).repeat_interleave(8, 3) * 2 - 1
+    again = vae.decode(model, vae.encode(model, blocks))
+    assert (again - blocks).abs().mean() < 0.25
+
+
+def test_patches_keep_their_place() -> None:
+    """Row j of the patches is the j-th 2x2 square of the latents, row by row."""
+    latents = torch.arange(4 * 256.0).reshape(1, 4, 16, 16)
+    rows = text.patches(latents)
+    assert rows.shape == (1, 64, 16)
+    assert set(rows[0, 9].tolist()) == set(latents[0, :, 2:4, 2:4].flatten().tolist())
+
+
+def test_all_stages_run_and_export(painter: Painter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second of everything ends with a folder that diffusers loads and draws with, and can be gone on with."""
+    monkeypatch.setattr(unet, "CHANNELS", (16, 16, 16))
+    studio = Studio(painter, tmp_path / "work", tmp_path / "mini")
+    lines = [*studio.learn_vae(1.0, pictures=8), *studio.learn_text(1.0, pairs=8), *studio.learn_unet(1.0, first=8)]
+    assert sum("done" in line for line in lines) == 3
+    assert studio.deliver() < 25_000_000
+    pipe = StableDiffusionPipeline.from_pretrained(tmp_path / "mini")
+    pipe.set_progress_bar_config(disable=True)
+    assert pipe("a fox", num_inference_steps=2, output_type="np").images.shape == (1, 128, 128, 3)
+    again = Studio(painter, tmp_path / "work", tmp_path / "mini")
+    assert not list(again.learn_vae(1.0)) and not list(again.learn_text(1.0))
+    assert "step" in list(again.learn_unet(0.5, first=8))[-1]
