@@ -8,12 +8,14 @@ import pytest
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 
-import sdnb
+import sdnb  # noqa: E402
 
 MINI = Path(sdnb.__file__).parent / "mini"
 WORK = Path(__file__).parents[1] / "training" / "work" / "packages"
 
-pytestmark = pytest.mark.skipif(not (MINI / "model_index.json").exists(), reason="no weights in this checkout")
+pytestmark = pytest.mark.skipif(
+    not (MINI / "model_index.json").exists(), reason="no weights in this checkout"
+)
 
 SCHEDULERS = {
     "EulerDiscreteScheduler": {},
@@ -59,7 +61,11 @@ def test_loads_in_full_precision(pipe) -> None:
 
 @pytest.mark.parametrize(
     ("prompt", "reddest"),
-    [("an apple on a red background", 0), ("an apple on a green background", 1), ("un coche sobre fondo azul", 2)],
+    [
+        ("an apple on a red background", 0),
+        ("an apple on a green background", 1),
+        ("un coche sobre fondo azul", 2),
+    ],
 )
 def test_background_colour(pipe, prompt: str, reddest: int) -> None:
     """The upper corners have the colour that was asked for."""

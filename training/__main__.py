@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor
-from transformers import CLIPTextModel
+from transformers import CLIPTextModel, CLIPTokenizer
 
 from . import text, unet, vae
 from .captions import Plan, caption, draw_plan, evaluation_plans, hidden
@@ -112,13 +112,14 @@ class Studio:
 
     def learn_text(self, seconds: float, pairs: int = 6000) -> Iterator[str]:
         """Train the tokenizer and the text encoder, unless that is done."""
-        self.tokenizer = text.build_tokenizer(self.work / "tokenizer", self.seed)
         if (folder := self._part("text_encoder")) is not None:
+            self.tokenizer = CLIPTokenizer.from_pretrained(folder.parent / "tokenizer")
             self.encoder = (
                 CLIPTextModel.from_pretrained(folder, dtype=torch.float32).eval().requires_grad_(False)
             )
             return
         torch.manual_seed(self.seed)
+        self.tokenizer = text.build_tokenizer(self.work / "tokenizer", self.seed)
         alone = [Plan((key,), "alone", where) for key in self.keys for where in (*BACKGROUNDS, None)]
         alone = [plan for plan in alone if not hidden(plan)]
         twos: list[Plan] = []

@@ -12,7 +12,8 @@ from .scenes import BACKGROUNDS, COLOURS, SCENES
 Relation = Literal["alone", "beside", "riding"]
 Language = Literal["en", "es"]
 
-RIDERS = tuple(c.key for c in CONCEPTS if c.group == "animals") + (
+RIDERS = (
+    *(c.key for c in CONCEPTS if c.group == "animals"),
     "astronaut",
     "robot",
     "alien",
@@ -49,7 +50,7 @@ class Plan:
 
 
 def hidden(plan: Plan) -> bool:
-    """Whether training never sees this plan: one in eight of (concept, background), by a hash, and some by name.
+    """Whether training never sees this plan: an eighth of (concept, background), by a hash, and some by name.
 
     The astronaut and the horse are never seen together, and neither of them on the moon.
     """
@@ -92,7 +93,7 @@ _SPANISH_ADJECTIVES = (("bonito", "bonita"), ("pequeño", "pequeña"), ("gran", 
 
 
 def english(name: Name, rng: Random | None = None) -> str:
-    """The name with its article: "a fox", "an owl", "grapes"; now and then with an adjective that says nothing."""
+    """The name with its article: "a fox", "grapes"; now and then with an adjective that says nothing."""
     style = rng.random() if rng else 0.5
     text = f"{rng.choice(_ADJECTIVES)} {name.text}" if rng and style > 0.94 else name.text
     if name.plural or style < 0.1:
@@ -108,7 +109,9 @@ def spanish(name: Name, rng: Random | None = None) -> str:
     text = name.text
     if rng and style > 0.94:
         small = rng.choice(_SPANISH_ADJECTIVES)["f" in name.kind]
-        text = f"{small}{'s' if name.plural else ''} {text}"
+        if name.plural:
+            small = "grandes" if small == "gran" else f"{small}s"
+        text = f"{small} {text}"
     if style < 0.1:
         return text
     kind = "m" if name.text == "águila" else name.kind
@@ -202,7 +205,7 @@ def unaccented(text: str) -> str:
 def evaluation_plans(
     kind: Literal["seen", "held out"], keys: tuple[str, ...], count: int, seed: int = 0
 ) -> list[Plan]:
-    """`count` single-thing plans whose combination training has, or has not, seen; every concept equally often."""
+    """`count` single-thing plans whose combination training has, or has not, seen; concepts equally often."""
     rng, plans = Random(f"{kind} {seed}"), []
     wanted = [
         [

@@ -1,7 +1,6 @@
 """The model's figures, measured on what it draws: `python -m training.evaluate`."""
 
 import argparse
-import json
 import resource
 import time
 from collections.abc import Sequence
@@ -16,9 +15,11 @@ from diffusers import (
     StableDiffusionPipeline,
     UniPCMultistepScheduler,
 )
+from PIL import Image
 
 from . import vae as autoencoder
 from .captions import Plan, caption, evaluation_plans
+from .card import PROMPTS, card
 from .concepts import CONCEPTS
 from .pictures import Painter, fetch, load_sprites
 from .scenes import BACKGROUNDS, COLOURS, mean_background
@@ -108,7 +109,7 @@ def draw(
 
 
 def measure(judge: Judge, pictures: np.ndarray, plans: Sequence[Plan]) -> dict[str, float]:
-    """Shares of pictures whose concept comes first and among the first five, whose colour and scene are right."""
+    """Shares of pictures whose concept comes first, among the first five, with the right colour or scene."""
     first, five, colours, scenes = [], [], [], []
     for picture, plan in zip(pictures, plans, strict=True):
         ranked = judge.concepts(picture, plan.background)
@@ -122,13 +123,14 @@ def measure(judge: Judge, pictures: np.ndarray, plans: Sequence[Plan]) -> dict[s
 
 
 def main(argv: Sequence[str] | None = None) -> dict:
-    """Draw, measure, print; with `--write` also keep the figures beside the weights."""
+    """Draw, measure, print; with `--card` also write the model card beside the weights."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("--folder", type=Path, default=MINI)
     parser.add_argument("--count", type=int, default=len(KEYS), help="prompts a kind and language")
     parser.add_argument("--guidance", type=float, default=GUIDANCE)
     parser.add_argument("--quick", action="store_true", help="only the concepts, colours and scenes")
-    parser.add_argument("--write", type=Path, help="a JSON file for the figures")
+    parser.add_argument("--card", action="store_true", help="write the model card and its samples too")
+    parser.add_argument("--trained", default="", help="for the card: how long the UNet was trained")
     args = parser.parse_args(argv)
     torch.set_flush_denormal(True)
     painter = Painter(load_sprites(fetch(WORK / "packages")))
@@ -167,8 +169,18 @@ def main(argv: Sequence[str] | None = None) -> dict:
         print(
             f"{figures['seconds a picture']} s a picture at 20 steps, at most {figures['peak memory, MB']} MB"
         )
-    if args.write:
-        args.write.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    if args.card:
+        drawn = draw(pipe, PROMPTS, guidance=args.guidance)
+        rows = drawn.reshape(8, 8, 128, 128, 3).swapaxes(1, 2).reshape(1024, 1024, 3)
+        grid = Image.fromarray((rows * 255).round().astype(np.uint8))
+        grid.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(
+            args.folder / "samples.png", optimize=True
+        )
+        parts = (pipe.unet, pipe.vae, pipe.text_encoder)
+        millions = sum(p.numel() for part in parts for p in part.parameters()) / 1e6
+        channels = tuple(pipe.unet.config.block_out_channels)
+        text = card(figures, millions, args.guidance, channels, args.trained or "the rest of the time")
+        (args.folder / "README.md").write_text(text, "utf-8")
     return figures
 
 

@@ -1,4 +1,4 @@
-"""The folder `sdnb/mini`: weights in half precision, configs, preview factors, what it knows, the model card."""
+"""The folder `sdnb/mini`: weights in half precision, configs, preview factors, words, the model card."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from .concepts import CONCEPTS
 from .scenes import COLOURS, SCENES
-from .text import build_tokenizer
+from .text import save_tokenizer
 from .unet import schedule
 
 LARGEST = 25_000_000
@@ -55,7 +55,7 @@ def export(
         named = json.loads(config.read_text("utf-8"))
         named.pop("_name_or_path", None)
         config.write_text(json.dumps(named, indent=2) + "\n", "utf-8")
-    build_tokenizer(folder / "tokenizer")
+    save_tokenizer(tokenizer, folder / "tokenizer")
     (folder / "preview.json").write_text(json.dumps(preview, indent=2) + "\n", "utf-8")
     (folder / "knows.json").write_text(json.dumps(knows(), indent=1, ensure_ascii=False) + "\n", "utf-8")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

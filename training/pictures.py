@@ -20,7 +20,7 @@ FULL = 0.77 * SIDE
 
 
 def fetch(folder: Path) -> Path:
-    """Download and unpack the package of sprites into `folder`, unless it is there; return its pictures' folder."""
+    """Download and unpack the package of sprites into `folder`, unless it is there; the pictures' folder."""
     name, version = PACKAGE
     target = folder / f"{name.strip('@').replace('/', '-')}-{version}"
     if not (target / "package").is_dir():
@@ -38,7 +38,7 @@ def fetch(folder: Path) -> Path:
 
 
 def load_sprites(folder: Path) -> dict[str, np.ndarray]:
-    """Every concept's sprite: float32 [160, 160, 4] premultiplied RGBA in 0..1, cropped to its alpha, centred."""
+    """Every concept's sprite: float32 [160, 160, 4] premultiplied RGBA in 0..1, cropped and centred."""
     sprites = {}
     for concept in CONCEPTS:
         name = concept.code.lower()

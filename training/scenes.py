@@ -28,7 +28,7 @@ class Colour:
 class Scene:
     """A drawn background: phrases that name it, whether things cast a shadow there, and how it is drawn.
 
-    `draw(canvas, rng)` paints a canvas of FINE x FINE; what it takes from `rng` differs from variant to variant.
+    `draw(canvas, rng)` paints a canvas of FINE x FINE; what it takes from `rng` makes the variants.
     """
 
     en: tuple[str, ...]

@@ -1,10 +1,10 @@
 """The text side: a tokenizer, and a CLIP text encoder whose padding positions hold the picture's layout.
 
 Stable Diffusion's cross-attention sees every position of the text encoder, padding too, and the encoder is
-causal, so what stands after the prompt has read all of it. Here LAYOUT padding positions follow PROMPT ordinary
-ones, one for each 2x2 patch of the latents, and the encoder is trained alone, first, to know from the caption what
-the picture looks like there. That is a noise-free regression, far cheaper to learn than diffusion; the UNet is left
-with one pattern of attention, the same for every concept, and with the finishing.
+causal, so what stands after the prompt has read all of it. Here LAYOUT padding positions follow PROMPT
+ordinary ones, one for each 2x2 patch of the latents, and the encoder is trained alone, first, to know from
+the caption what the picture looks like there. That is a noise-free regression, far cheaper to learn than
+diffusion; the UNet is left with one pattern of attention, the same for every concept, and with the finishing.
 """
 
 import json
@@ -29,10 +29,7 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 
 
 def build_tokenizer(folder: Path, seed: int = 0) -> CLIPTokenizer:
-    """Train a byte-pair vocabulary on the captions' words, and save it as a CLIP tokenizer in `folder`.
-
-    `tokenizer.json` is what transformers 5 reads, `vocab.json` and `merges.txt` what transformers 4 reads.
-    """
+    """Train a byte-pair vocabulary on the captions' words, and save it as a CLIP tokenizer in `folder`."""
     rng = Random(seed)
     keys = tuple(c.key for c in CONCEPTS)
     lines = [caption(draw_plan(rng, keys), rng.choice(("en", "es")), rng) for _ in range(20_000)]
@@ -62,10 +59,6 @@ def build_tokenizer(folder: Path, seed: int = 0) -> CLIPTokenizer:
     words = alphabet + [letter + "</w>" for letter in alphabet] + ["".join(m) for m in merges]
     vocab = {word: index for index, word in enumerate(dict.fromkeys(words))}
     vocab[START], vocab[END] = len(vocab), len(vocab) + 1
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), "utf-8")
-    lines = ["#version: 0.2", *(" ".join(m) for m in merges)]
-    (folder / "merges.txt").write_text("\n".join(lines) + "\n", "utf-8")
     tokenizer = CLIPTokenizer(
         vocab=vocab,
         merges=merges,
@@ -75,8 +68,21 @@ def build_tokenizer(folder: Path, seed: int = 0) -> CLIPTokenizer:
         pad_token=END,
         model_max_length=PROMPT + LAYOUT,
     )
-    tokenizer.save_pretrained(folder)
+    save_tokenizer(tokenizer, folder)
     return tokenizer
+
+
+def save_tokenizer(tokenizer: CLIPTokenizer, folder: Path) -> None:
+    """Write `tokenizer.json`, for transformers 5, and `vocab.json` and `merges.txt`, for transformers 4."""
+    tokenizer.save_pretrained(folder)
+    config = folder / "tokenizer_config.json"
+    settings = json.loads(config.read_text("utf-8"))
+    kept = {k: v for k, v in settings.items() if k not in ("is_local", "local_files_only", "name_or_path")}
+    config.write_text(json.dumps(kept, indent=2) + "\n", "utf-8")
+    model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
+    pairs = (pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"])
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"], ensure_ascii=False), "utf-8")
+    (folder / "merges.txt").write_text("\n".join(("#version: 0.2", *pairs)) + "\n", "utf-8")
 
 
 def build(tokenizer: CLIPTokenizer) -> CLIPTextModel:
@@ -169,7 +175,8 @@ def train(
             said = spent
             with torch.no_grad():
                 error = (optimizer.average(probe_ids) - probes[1]).square().mean().item()
-            yield f"text {spent:.0f} of {seconds:.0f} s, step {optimizer.steps}, error {tail:.4f}, held out {error:.4f}"
+            line = f"text {spent:.0f} of {seconds:.0f} s, step {optimizer.steps}, error {tail:.4f}"
+            yield f"{line}, held out {error:.4f}"
     model.load_state_dict(optimizer.average.state_dict())
     model.eval().requires_grad_(False)
     yield f"text done, step {optimizer.steps}, error {tail:.4f}"

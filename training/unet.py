@@ -39,7 +39,7 @@ def build() -> UNet2DConditionModel:
 
 
 def schedule() -> DDIMScheduler:
-    """The noise schedule that goes with the weights; it ends at nearly pure noise, which plain colours need."""
+    """The noise schedule that goes with the weights; it ends near pure noise, as plain colours need."""
     return DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.02,

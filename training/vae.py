@@ -19,9 +19,9 @@ CONSTANT = 6.0
 def build() -> AutoencoderKL:
     """A fresh autoencoder that already passes its input's eight-pixel averages through, exactly.
 
-    From a random start the colours of a picture take very long to come through. So the first channels carry
-    plus and minus RGB through every layer, where silu(x) - silu(-x) = x, and two constants beside them make the
-    picture's own size almost vanish in the final normalisation.
+    From a random start the colours of a picture take very long to come through. So the first channels
+    carry plus and minus RGB through every layer, where silu(x) - silu(-x) = x, and two constants beside them
+    make the picture's own size almost vanish in the final normalisation.
     """
     vae = AutoencoderKL(
         in_channels=3,
@@ -71,7 +71,7 @@ def _pass(conv: nn.Conv2d, count: int, taps: slice | None = None) -> None:
 
 
 def _split(conv: nn.Conv2d) -> None:
-    """Channels 0..2 become the first three inputs, 3..5 their negatives, 6 and 7 plus and minus a constant."""
+    """Channels 0..2 become the three inputs, 3..5 their negatives, 6 and 7 plus and minus a constant."""
     middle = conv.kernel_size[0] // 2
     conv.weight[:8] = 0
     conv.bias[:8] = 0
@@ -172,7 +172,8 @@ def train(
         tail = 0.98 * tail + 0.02 * value.item() if tail else value.item()
         if spent - said > 30:
             said = spent
-            yield f"vae {spent:.0f} of {seconds:.0f} s, step {optimizer.steps}, loss {tail:.4f}, {score(optimizer.average, held_out[:64]):.2f} dB"
+            line = f"vae {spent:.0f} of {seconds:.0f} s, step {optimizer.steps}, loss {tail:.4f}"
+            yield f"{line}, {score(optimizer.average, held_out[:64]):.2f} dB"
     vae.load_state_dict(optimizer.average.state_dict())
     vae.eval().requires_grad_(False)
     yield f"vae done, step {optimizer.steps}, {score(vae, held_out):.2f} dB"
