@@ -2,23 +2,47 @@
 
 The layout: the prompt; a line that begins ``Negative prompt: ``, if there is one, and its further
 lines; a last line of ``Key: value`` pairs. A value with a comma, a colon or a line break is
-JSON-quoted.
+JSON-quoted. What is read is a dict of settings by the names of `ImageSpec`, as far as they are said,
+and under ``extras`` a dict of everything else, word for word.
 """
 
 from __future__ import annotations
 
 import json
+import re
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from sdnb import schedulers
+from sdnb import png, schedulers
+from sdnb.errors import RequestError
 from sdnb.spec import ImageSpec
 
-__all__ = ["write"]
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["from_png", "read", "write"]
+
+_NEGATIVE = "Negative prompt:"
+_KEYWORDS = ("sdnb", "parameters", "invokeai_metadata", "prompt", "workflow")
+# Keys are bounded, so that a long line without a colon is not searched over and over.
+_PAIR = re.compile(r'(\w[\w \-/]{0,63}):[ \t]*("(?:[^"\\]|\\.)*"(?=[ \t]*(?:,|\Z))|[^,]*)')
+_WHOLE = re.compile(r"\d{1,20}")
+_NUMBER = re.compile(r"\d{1,20}(\.\d{0,20})?(e[+-]?\d{1,3})?")
+_SIZE = re.compile(r"(\d{1,6})x(\d{1,6})")
+_EXIF, _USER_COMMENT = 0x8769, 0x9286
 
 
 def write(spec: ImageSpec, *, model_hash: str = "", version: str = "") -> str:
     """Write a spec as the web UI would.
+
+    A scheduler that the web UI's names do not say in full is added as ``Scheduler``, in our words.
 
     Parameters
     ----------
@@ -52,9 +76,68 @@ def write(spec: ImageSpec, *, model_hash: str = "", version: str = "") -> str:
         "Scheduler": "" if exact else spec.scheduler,
         "Version": version or _version(),
     }
-    negative = f"Negative prompt: {spec.negative_prompt}" if spec.negative_prompt else ""
+    negative = f"{_NEGATIVE} {spec.negative_prompt}" if spec.negative_prompt else ""
     last = ", ".join(f"{name}: {_quote(value)}" for name, value in pairs.items() if value)
     return "\n".join(part for part in (spec.prompt, negative, last) if part).replace("\0", "")
+
+
+def read(text: str) -> dict[str, Any]:
+    r"""Read infotext.
+
+    A value that is no setting of ours (an unknown sampler, a seed of -1) stays in ``extras``.
+
+    Raises
+    ------
+    RequestError
+        It is longer than a MiB.
+
+    Examples
+    --------
+    >>> said = read("a fox\nSteps: 20, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 1, Hires upscale: 2")
+    >>> said["prompt"], said["scheduler"], said["seed"], said["extras"]
+    ('a fox', 'dpmpp_2m_karras', 1, {'Hires upscale': '2'})
+    """
+    if len(text) > png.MAX_TEXT:
+        raise RequestError(f"this text is longer than {png.MAX_TEXT} characters; it is not read")
+    lines = text.replace("\r\n", "\n").strip().split("\n")
+    pairs = {name.strip(): _unquote(value.strip()) for name, value in _PAIR.findall(lines[-1])}
+    if len(pairs) < 3:  # the last line is prompt too
+        pairs = {}
+    else:
+        lines.pop()
+    at = next((i for i, line in enumerate(lines) if line.startswith(_NEGATIVE)), len(lines))
+    negative = "\n".join(lines[at:]).removeprefix(_NEGATIVE)
+    said: dict[str, Any] = {"prompt": "\n".join(lines[:at]).strip(), "negative_prompt": negative.strip()}
+    if pairs:
+        said |= _settings(pairs)
+    return said | {"extras": pairs}
+
+
+def from_png(source: str | Path | bytes | Image) -> dict[str, Any]:
+    """Read the settings that a picture carries: PNG, JPEG or WebP.
+
+    Our own chunk gives the exact spec (and what drew it, as extras); else the web UI's infotext; else
+    prompt, seed, size, steps and guidance of InvokeAI.
+
+    Parameters
+    ----------
+    source : path, bytes or PIL image
+
+    Raises
+    ------
+    RequestError
+        It cannot be read, is larger than `png.MAX_PIXELS`, or says nothing of its settings.
+    """
+    found = _texts(source)
+    if "sdnb" in found:
+        return _own(found["sdnb"])
+    if "parameters" in found:
+        return read(found["parameters"])
+    if "invokeai_metadata" in found:
+        return _invokeai(_object(found["invokeai_metadata"]))
+    if "prompt" in found or "workflow" in found:
+        raise RequestError("this picture carries a ComfyUI graph, which is not read: type its settings")
+    raise RequestError("this picture says nothing of its settings")
 
 
 def _version() -> str:
@@ -84,3 +167,135 @@ def _quote(value: str) -> str:
     if value != value.strip() or value.startswith('"') or any(c in value for c in ",:\n"):
         return json.dumps(value, ensure_ascii=False)
     return value
+
+
+def _unquote(value: str) -> str:
+    if value.startswith('"'):
+        with suppress(ValueError):
+            return str(json.loads(value))
+    return value
+
+
+def _settings(pairs: dict[str, str]) -> dict[str, Any]:
+    """Take out of the pairs what are settings of ours."""
+    said: dict[str, Any] = {"clip_skip": 0}
+    for title, name, form, kind in (
+        ("Steps", "num_inference_steps", _WHOLE, int),
+        ("CFG scale", "guidance_scale", _NUMBER, float),
+        ("Seed", "seed", _WHOLE, int),
+    ):
+        if form.fullmatch(pairs.get(title, "")):
+            said[name] = kind(pairs.pop(title))
+    if size := _SIZE.fullmatch(pairs.get("Size", "")):
+        said["width"], said["height"] = int(size[1]), int(size[2])
+        del pairs["Size"]
+    if _WHOLE.fullmatch(skip := pairs.get("Clip skip", "")) and int(skip) > 0:
+        said["clip_skip"] = int(pairs.pop("Clip skip")) - 1
+    if "Model" in pairs:
+        said["model"] = pairs.pop("Model")
+    with suppress(RequestError):
+        if "Sampler" in pairs:
+            said["scheduler"] = schedulers.from_webui(pairs["Sampler"], pairs.get("Schedule type", "")).name
+            pairs.pop("Sampler"), pairs.pop("Schedule type", "")
+    with suppress(RequestError):
+        if "Scheduler" in pairs:
+            said["scheduler"] = schedulers.parse(pairs["Scheduler"]).name
+            del pairs["Scheduler"]
+    return said
+
+
+def _own(text: str) -> dict[str, Any]:
+    said = _object(text)
+    settings, identity = said.get("spec"), said.get("identity")
+    if not isinstance(settings, dict) or not isinstance(identity, dict):
+        raise RequestError("the picture's sdnb text is damaged")
+    return asdict(ImageSpec.from_dict(settings)) | {"extras": identity}
+
+
+def _invokeai(data: Mapping[str, Any]) -> dict[str, Any]:
+    extras = dict(data)
+    said: dict[str, Any] = {}
+    for name, ours, kinds in (
+        ("positive_prompt", "prompt", (str,)),
+        ("negative_prompt", "negative_prompt", (str,)),
+        ("seed", "seed", (int,)),
+        ("steps", "num_inference_steps", (int,)),
+        ("cfg_scale", "guidance_scale", (int, float)),
+        ("width", "width", (int,)),
+        ("height", "height", (int,)),
+    ):
+        if isinstance(data.get(name), kinds):
+            said[ours] = extras.pop(name)
+    return said | {"extras": {name: str(value) for name, value in extras.items()}}
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise RequestError("the picture's text is damaged: it is no JSON object")
+    return said
+
+
+def _texts(source: str | Path | bytes | Image) -> dict[str, str]:
+    """Return the texts of a picture by keyword, an Exif comment as ``parameters``."""
+    if isinstance(source, (str, Path)):
+        try:
+            with Path(source).expanduser().open("rb") as stream:
+                return _stream_texts(stream)
+        except OSError as error:
+            raise RequestError(f"{source} cannot be read: {error.strerror or error}") from None
+    if isinstance(source, (bytes, bytearray)):
+        return _stream_texts(BytesIO(source))
+    return _image_texts(source)
+
+
+def _stream_texts(stream: Any) -> dict[str, str]:
+    if stream.read(8) == png.SIGNATURE:
+        stream.seek(0)
+        png.size(stream)
+        stream.seek(0)
+        return png.texts(stream, _KEYWORDS)
+    from PIL import Image
+
+    stream.seek(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(stream, formats=("JPEG", "WEBP")) as opened:
+                return _image_texts(opened)
+    except RequestError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        most = png.MAX_PIXELS >> 20
+        raise RequestError(f"the picture is too large; at most {most} Mpx are read") from None
+    except Exception as error:  # a decoder meets whatever a file's maker thought of
+        raise RequestError(f"this is no PNG, JPEG or WebP picture that can be read ({error})") from None
+
+
+def _image_texts(image: Image) -> dict[str, str]:
+    png.check_size(*image.size)
+    found = {name: str(image.info[name]) for name in _KEYWORDS if isinstance(image.info.get(name), str)}
+    comment = image.getexif().get_ifd(_EXIF).get(_USER_COMMENT)
+    if "parameters" not in found and isinstance(comment, bytes) and comment:
+        found["parameters"] = _comment(comment)
+    for text in found.values():
+        if len(text) > png.MAX_TEXT:
+            raise RequestError(
+                f"a text in this picture is longer than {png.MAX_TEXT} characters; it is not read"
+            )
+    return found
+
+
+def _comment(data: bytes) -> str:
+    """Decode an Exif UserComment: eight bytes that name the code, then the text."""
+    code, text = data[:8], data[8:]
+    if code == b"UNICODE\0":
+        # The standard leaves the byte order open; ASCII characters have their zero byte first in big-endian.
+        little = text.startswith(b"\xff\xfe") or text[1::2].count(0) > text[::2].count(0)
+        return text.decode("utf-16-le" if little else "utf-16-be", "replace").lstrip("\ufeff")
+    if code in (b"ASCII\0\0\0", b"\0" * 8):
+        return text.decode("utf-8", "replace").rstrip("\0")
+    return data.decode("utf-8", "replace").rstrip("\0")

@@ -22,7 +22,7 @@ __all__ = ["MAX_PIXELS", "MAX_TEXT", "bare", "check", "encode", "size", "texts",
 
 MAX_PIXELS = 64 * 2**20
 MAX_TEXT = 2**20
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _RLE = 3
 _TEXT_TYPES = (b"tEXt", b"zTXt", b"iTXt")
 
@@ -50,7 +50,7 @@ def with_texts(data: bytes, texts: Mapping[str, str]) -> bytes:
     texts : mapping of str to str
         Text by keyword (Latin-1, 1 to 79 characters). A null character, which PNG forbids, is left out.
     """
-    header = len(_SIGNATURE) + 12 + 13
+    header = len(SIGNATURE) + 12 + 13
     return data[:header] + b"".join(_text_chunk(*pair) for pair in texts.items()) + data[header:]
 
 
@@ -70,7 +70,7 @@ def bare(data: bytes) -> bytes:
     True
     """
     needed = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-    return _SIGNATURE + b"".join(
+    return SIGNATURE + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         for kind, body in _chunks(BytesIO(data), needed)
     )
@@ -87,7 +87,7 @@ def _text_chunk(keyword: str, text: str) -> bytes:
 
 def _chunks(stream: BinaryIO, wanted: Collection[bytes] = ()) -> Iterator[tuple[bytes, bytes]]:
     """Yield type and content of each chunk, or only of the wanted types, passing over the others."""
-    if stream.read(len(_SIGNATURE)) != _SIGNATURE:
+    if stream.read(len(SIGNATURE)) != SIGNATURE:
         raise RequestError("this is no PNG file")
     while True:
         head = stream.read(8)
@@ -119,11 +119,15 @@ def size(stream: BinaryIO) -> tuple[int, int]:
     if kind != b"IHDR" or len(body) != 13:
         raise RequestError("this PNG file is damaged")
     width, height = struct.unpack(">II", body[:8])
-    if width * height > MAX_PIXELS:
-        raise RequestError(
-            f"a picture of {width}x{height} is too large; at most {MAX_PIXELS >> 20} Mpx are read"
-        )
+    check_size(width, height)
     return width, height
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse a picture of more than `MAX_PIXELS` pixels with a `RequestError`."""
+    if width * height > MAX_PIXELS:
+        most = f"at most {MAX_PIXELS >> 20} Mpx are read"
+        raise RequestError(f"a picture of {width}x{height} is too large; {most}")
 
 
 def texts(stream: BinaryIO, keywords: Collection[str]) -> dict[str, str]:
