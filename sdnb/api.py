@@ -15,9 +15,9 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
-from sdnb import models, runner, settings, sweep
+from sdnb import axes, models, runner, settings, sweep
 from sdnb.engine import Engine, Step
-from sdnb.errors import RenderError, RequestError, SdnbError, Stopped
+from sdnb.errors import RenderError, SdnbError, Stopped, unknown
 from sdnb.picture import Picture
 from sdnb.progress import Progress
 from sdnb.results import Results
@@ -90,10 +90,18 @@ def diffuse(
     >>> results.shape  # doctest: +SKIP
     (2,)
     """
-    wanted = sweep.request(prompt, values, zips=zip, rows=rows, cols=cols)
+    wanted = Request(
+        prompts=(prompt,) if isinstance(prompt, str) else tuple(prompt),
+        settings={axes.named(name): axes.values(name, value) for name, value in values.items()},
+        zips=tuple(map(tuple, zip)),
+        rows=rows,
+        cols=cols,
+    )
     planned = plan(wanted, device=device, dtype=dtype, limit=limit)
     try:
-        return draw(planned, device=device, dtype=dtype, cache=cache, redraw=redraw, progress=progress).results
+        return draw(
+            planned, device=device, dtype=dtype, cache=cache, redraw=redraw, progress=progress
+        ).results
     except Stopped:
         pass
     raise KeyboardInterrupt
@@ -246,12 +254,12 @@ def dry_run(
     redraw: bool = False,
 ) -> str:
     """Tell in a few lines what a sweep would draw and cost; draws nothing."""
-    cost = runner.estimate(
-        planned, engine_for(device, dtype), store_for() if cache else None, redraw=redraw
-    )
+    cost = runner.estimate(planned, engine_for(device, dtype), store_for() if cache else None, redraw=redraw)
     lines = [f"{axis.name}: {', '.join(axis.labels)}" for axis in planned.axes]
     double = f" ({cost.pictures} different)" if cost.pictures != cost.places else ""
-    lines.append(f"{cost.places} pictures{double}, {cost.stored} in the store, {cost.pictures - cost.stored} to draw")
+    lines.append(
+        f"{cost.places} pictures{double}, {cost.stored} in the store, {cost.pictures - cost.stored} to draw"
+    )
     if cost.seconds is None:
         time = "no earlier run to estimate the time from"
     else:
@@ -285,10 +293,9 @@ def engine_for(device: str | None = None, dtype: str | None = None) -> Engine:
         return _given
     defaults = settings.current()
     chosen = (device or defaults.device, dtype or defaults.dtype, defaults.safety_checker)
-    for name, value in (("device", chosen[0]), ("dtype", chosen[1])):
-        allowed = defaults.traits()[name].values
-        if value not in allowed:
-            raise RequestError(f"unknown {name} {value!r}; known: {', '.join(allowed)}")
+    for what, name, known in (("device", chosen[0], settings.DEVICES), ("dtype", chosen[1], settings.DTYPES)):
+        if name not in known:
+            raise unknown(what, name, known)
     if chosen not in _engines:
         from sdnb.diffusers_engine import DiffusersEngine
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from sdnb import api, models, schedulers, settings
 from sdnb.errors import ModelError, RequestError, unknown
@@ -74,15 +75,10 @@ def _knowledge(name: str) -> str:
 
 def model_names() -> list[str]:
     """Return the models on this machine that can be named without a path."""
-    names = ["mini"]
-    hub = os.environ.get("HF_HUB_CACHE") or os.path.join(
-        os.environ.get("HF_HOME", os.path.join("~", ".cache", "huggingface")), "hub"
-    )
-    folder = os.path.expanduser(hub)
-    if os.path.isdir(folder):
-        kept = (entry.name for entry in os.scandir(folder) if entry.name.startswith("models--"))
-        names += sorted(name.removeprefix("models--").replace("--", "/") for name in kept)
-    return names
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface"))
+    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
+    kept = sorted(folder.name for folder in hub.glob("models--*--*"))
+    return ["mini", *(name.removeprefix("models--").replace("--", "/") for name in kept)]
 
 
 def _schedulers(_: str) -> str:
@@ -164,4 +160,6 @@ def _aligned(facts: Mapping[str, str]) -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [tuple(head), *map(tuple, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

@@ -106,6 +106,10 @@ class Engine(Protocol):
         """
         ...
 
+    def busy(self) -> str:
+        """Return a word on what a run waits for, such as another run, or nothing while it works."""
+        ...
+
     def tokens(self, model: Model, prompts: Sequence[str]) -> list[TokenReport]:
         """Tell what prompts become."""
         ...

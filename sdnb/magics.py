@@ -48,14 +48,14 @@ class SdnbMagics(Magics):
             if stopped.results is not None:
                 from IPython.display import display
 
-                display(stopped.results)
+                display(stopped.results)  # type: ignore[no-untyped-call]
             message = str(stopped)
         except SdnbError as failure:
             message = str(failure)
         return None, UsageError(message)
 
     def _diffuse(self, line: str, body: str | None) -> Any:
-        asked = cell.read(line, body, self.shell.user_ns)
+        asked = cell.read(line, body, self._names)
         from sdnb import api
 
         where = {"device": asked.device, "dtype": asked.dtype}
@@ -73,14 +73,20 @@ class SdnbMagics(Magics):
         if drawn.displayed:
             from IPython.display import clear_output
 
-            clear_output(wait=True)
+            clear_output(wait=True)  # type: ignore[no-untyped-call]
         if asked.save:
             drawn.results.save(asked.save)
         return None if asked.quiet else drawn.results
 
     def _bind(self, name: str | None, value: Any) -> None:
         if name:
-            self.shell.user_ns[name] = value
+            self._names[name] = value
+
+    @property
+    def _names(self) -> dict[str, Any]:
+        assert self.shell is not None
+        names: dict[str, Any] = self.shell.user_ns
+        return names
 
 
 SdnbMagics.diffuse.__doc__ = cell.manual()
@@ -119,7 +125,7 @@ def load(shell: InteractiveShell) -> None:
     unload(shell)
     options = settings.Sdnb(parent=shell)
     shell.register_magics(SdnbMagics(shell))
-    shell.configurables.append(options)
+    shell.configurables.append(options)  # type: ignore[arg-type]
     matcher = _Matcher(shell)
     shell.Completer.custom_matchers.append(matcher)
     settings.activate(options)

@@ -171,9 +171,7 @@ def capabilities(model: Model) -> Capabilities:
     index = _read(model.path / "model_index.json", model.name)
     class_name = str(index.get("_class_name"))
     if class_name not in _FAMILIES:
-        raise ModelError(
-            f"{model.name} is a {class_name}; sdnb draws with {', '.join(sorted(_FAMILIES))}"
-        )
+        raise ModelError(f"{model.name} is a {class_name}; sdnb draws with {', '.join(sorted(_FAMILIES))}")
     family = _FAMILIES[class_name]
     steps, guidance, side = _DEFAULTS[family]
     unet = _read(model.path / "unet" / "config.json", model.name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ class Progress:
         Seconds; replaced in tests.
     """
 
-    def __init__(self, pictures: int, clock: Any = time.monotonic) -> None:
+    def __init__(self, pictures: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.pictures = pictures
         self.finished = 0
         self.drawn = 0
@@ -57,7 +57,7 @@ class Progress:
     @property
     def due(self) -> bool:
         """Whether the next update is due; before that a preview need not be made."""
-        return self._clock() - self._last >= EVERY_SECONDS
+        return bool(self._clock() - self._last >= EVERY_SECONDS)
 
     def stored(self) -> None:
         """Count a picture that came out of the store."""
@@ -108,11 +108,13 @@ class Progress:
         done, total, batch = self._batch
         value = (self.finished + batch * done / total) / max(self.pictures, 1)
         images = "".join(
-            f'<img src="{url}" alt="preview" style="width:{PREVIEW_SIDE}px;border-radius:3px;margin:6px 6px 0 0">'
+            f'<img src="{url}" alt="preview" '
+            f'style="width:{PREVIEW_SIDE}px;border-radius:3px;margin:6px 6px 0 0">'
             for url in self._previews
         )
         return (
-            '<div class="sdnb-progress" style="font:13px system-ui,sans-serif;color:var(--jp-ui-font-color1,inherit)">'
+            '<div class="sdnb-progress" '
+            'style="font:13px system-ui,sans-serif;color:var(--jp-ui-font-color1,inherit)">'
             f'<progress max="1" value="{value:.3f}" style="width:220px;vertical-align:middle"></progress> '
             f"<span>{escape(self.text())}</span><div>{images}</div></div>"
         )
@@ -133,7 +135,7 @@ class Progress:
             if self._handle is None:
                 from IPython.display import display
 
-                self._handle = display(shown, display_id=True)
+                self._handle = display(shown, display_id=True)  # type: ignore[no-untyped-call]
             else:
                 self._handle.update(shown)
         elif sys.stderr.isatty():

@@ -14,7 +14,11 @@ from traitlets.config import Configurable
 
 from sdnb.errors import RequestError
 
-__all__ = ["Sdnb", "activate", "current"]
+__all__ = ["DEVICES", "DTYPES", "Sdnb", "activate", "current"]
+
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = ("auto", "float32", "float16", "bfloat16")
 
 
 class Sdnb(Configurable):
@@ -28,21 +32,15 @@ class Sdnb(Configurable):
     scheduler = Unicode("", help="Scheduler, such as dpmpp_2m_karras.").tag(config=True)
     size = Unicode("", help="Size, WIDTHxHEIGHT or one number.").tag(config=True)
     limit = Integer(64, min=1, help="Most pictures that one cell may draw.").tag(config=True)
-    device = CaselessStrEnum(
-        ["auto", "cpu", "cuda", "mps"], "auto", help="Where to draw: auto, cpu, cuda or mps."
-    ).tag(config=True)
-    dtype = CaselessStrEnum(
-        ["auto", "float32", "float16", "bfloat16"], "auto", help="Precision of the weights."
-    ).tag(config=True)
+    device = CaselessStrEnum(DEVICES, "auto", help="Where to draw: auto, cpu, cuda or mps.").tag(config=True)
+    dtype = CaselessStrEnum(DTYPES, "auto", help="Precision of the weights.").tag(config=True)
     cache_dir = Unicode("", help="Folder of the store; the platform's cache folder unless set.").tag(
         config=True
     )
     cache_gb = Float(5.0, min=0.01, help="Size of the store in 10^9 bytes.").tag(config=True)
     grid_kb = Integer(700, min=20, help="Bytes of pictures in one saved grid, in 10^3.").tag(config=True)
     progress = Bool(True, help="Show progress and previews while drawing.").tag(config=True)
-    safety_checker = Bool(True, help="Use the safety checker of a checkpoint that has one.").tag(
-        config=True
-    )
+    safety_checker = Bool(True, help="Use the safety checker of a checkpoint that has one.").tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
         for name, trait in self.traits(config=True).items():
@@ -54,7 +52,9 @@ class Sdnb(Configurable):
                 value = {"0": False, "1": True}.get(text) if isinstance(trait, Bool) else None
                 self.set_trait(name, trait.from_string(text) if value is None else value)
             except (TraitError, ValueError) as error:
-                raise RequestError(f"the environment variable {variable}={text!r} is wrong: {error}") from None
+                raise RequestError(
+                    f"the environment variable {variable}={text!r} is wrong: {error}"
+                ) from None
         super().__init__(**kwargs)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,7 @@ class FakeEngine:
                 if cancel.wait(self.seconds_per_call) if self.seconds_per_call else cancel.is_set():
                     return
                 self.calls += 1
-                on_step(Step(done, total, specs, lambda specs=specs: [_stripes(s, 16) for s in specs]))
+                on_step(Step(done, total, specs, partial(_previews, specs)))
             seconds = (time.perf_counter() - began) / len(specs)
             for spec in specs:
                 if self.fails and self.fails in spec.prompt:
@@ -86,6 +87,10 @@ class FakeEngine:
                     continue
                 self.drawn.append(spec)
                 yield Picture(spec=spec, pixels=_stripes(spec), seconds=seconds)
+
+    def busy(self) -> str:
+        """Return nothing: it never waits."""
+        return ""
 
     def tokens(self, model: Model, prompts: Sequence[str]) -> list[TokenReport]:
         """Split at spaces."""
@@ -98,6 +103,10 @@ class FakeEngine:
     def unload(self) -> int:
         """Do nothing: no model is ever loaded."""
         return 0
+
+
+def _previews(specs: Sequence[ImageSpec]) -> list[Image]:
+    return [_stripes(spec, 16) for spec in specs]
 
 
 def _stripes(spec: ImageSpec, side: int | None = None) -> Image:
