@@ -50,10 +50,13 @@ class Studio:
         The pipeline's folder: what is exported, and what training goes on from when there are no checkpoints.
     seed
         For everything that is drawn by chance.
+    watched
+        How many held-out pictures progress is measured on.
     """
 
-    def __init__(self, painter: Painter, work: Path, mini: Path, seed: int = 0) -> None:
-        self.painter, self.work, self.mini, self.seed = painter, work, mini, seed
+    def __init__(self, painter: Painter, work: Path, mini: Path, seed: int = 0, watched: int = 96) -> None:
+        self.painter, self.work, self.mini = painter, work, mini
+        self.seed, self.watched = seed, watched
         self.keys = tuple(painter.sprites)
         self.rng = Random(f"{seed} {time.time_ns() if (work / 'unet.pt').exists() else 0}")
         work.mkdir(parents=True, exist_ok=True)
@@ -103,14 +106,14 @@ class Studio:
             self.vae = AutoencoderKL.from_pretrained(folder).eval().requires_grad_(False)
         else:
             painted = torch.cat([_bytes(self.paint([plan])) for plan in self.plans(pictures)])
-            held_out = _bytes(self.paint(evaluation_plans("held out", self.keys, 96)))
+            held_out = _bytes(self.paint(evaluation_plans("held out", self.keys, self.watched)))
             self.vae = vae.build()
             yield from vae.train(self.vae, painted, held_out, seconds, self.seed)
             vae.normalize(self.vae, painted[:512])
             self.vae.save_pretrained(self.work / "vae")
         self.vae.to(memory_format=torch.channels_last)
 
-    def learn_text(self, seconds: float, pairs: int = 6000) -> Iterator[str]:
+    def learn_text(self, seconds: float, pairs: int = 6000, captions: int = 20_000) -> Iterator[str]:
         """Train the tokenizer and the text encoder, unless that is done."""
         if (folder := self._part("text_encoder")) is not None:
             self.tokenizer = CLIPTokenizer.from_pretrained(folder.parent / "tokenizer")
@@ -119,7 +122,7 @@ class Studio:
             )
             return
         torch.manual_seed(self.seed)
-        self.tokenizer = text.build_tokenizer(self.work / "tokenizer", self.seed)
+        self.tokenizer = text.build_tokenizer(self.work / "tokenizer", self.seed, captions)
         alone = [Plan((key,), "alone", where) for key in self.keys for where in (*BACKGROUNDS, None)]
         alone = [plan for plan in alone if not hidden(plan)]
         twos: list[Plan] = []
@@ -136,9 +139,9 @@ class Studio:
             row = rng.randrange(len(alone)) if kind < 0.6 else len(alone) + rng.randrange(len(twos))
             return (alone[row] if row < len(alone) else twos[row - len(alone)]), row
 
-        unseen = evaluation_plans("held out", self.keys, 96)
-        captions = [caption(plan, ("en", "es")[i % 2]) for i, plan in enumerate(unseen)]
-        probes = (captions, text.patches(self.latents(unseen, chance=False)))
+        unseen = evaluation_plans("held out", self.keys, self.watched)
+        spoken = [caption(plan, ("en", "es")[i % 2]) for i, plan in enumerate(unseen)]
+        probes = (spoken, text.patches(self.latents(unseen, chance=False)))
         model = text.Layout(text.build(self.tokenizer))
         yield from text.train(model, self.tokenizer, draw, targets, probes, seconds, self.seed)
         self.encoder = model.encoder
@@ -174,10 +177,10 @@ class Studio:
                 save({"state": optimizer.state(), "spent": saved - begun}, checkpoint)
                 optimizer.average.save_pretrained(self.work / "unet")
 
-    def deliver(self) -> int:
+    def deliver(self, pictures: int = 200) -> int:
         """Export what was trained; the folder's size in bytes."""
-        pictures = self.paint(self.plans(200))
-        factors = preview_factors(vae.encode(self.vae, pictures), pictures)
+        painted = self.paint(self.plans(pictures))
+        factors = preview_factors(vae.encode(self.vae, painted), painted)
         return export(self.mini, self.vae, self.encoder, self.tokenizer, self.unet, factors)
 
 

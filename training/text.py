@@ -28,11 +28,11 @@ BATCH = 24
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
-def build_tokenizer(folder: Path, seed: int = 0) -> CLIPTokenizer:
+def build_tokenizer(folder: Path, seed: int = 0, captions: int = 20_000) -> CLIPTokenizer:
     """Train a byte-pair vocabulary on the captions' words, and save it as a CLIP tokenizer in `folder`."""
     rng = Random(seed)
     keys = tuple(c.key for c in CONCEPTS)
-    lines = [caption(draw_plan(rng, keys), rng.choice(("en", "es")), rng) for _ in range(20_000)]
+    lines = [caption(draw_plan(rng, keys), rng.choice(("en", "es")), rng) for _ in range(captions)]
     lines += [name.text for c in CONCEPTS for name in c.en + c.es] * 20
     raw = Tokenizer(models.BPE(unk_token=END, end_of_word_suffix="</w>", fuse_unk=False))
     raw.normalizer = normalizers.Sequence(

@@ -1,5 +1,6 @@
 """The training's code, driven for a few steps on a few made-up sprites."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -21,6 +22,15 @@ from training.pictures import SPRITE, Painter
 from training.scenes import BACKGROUNDS, background
 
 KEYS = ("fox", "apple", "car", "astronaut")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny tensors are faster without threads that wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +128,12 @@ def test_patches_keep_their_place() -> None:
 def test_all_stages_run_and_export(painter: Painter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second of each stage ends with a folder that diffusers draws with, and that can be gone on with."""
     monkeypatch.setattr(unet, "CHANNELS", (16, 16, 16))
-    studio = Studio(painter, tmp_path / "work", tmp_path / "mini")
+    monkeypatch.setattr(vae, "CHANNELS", (8, 8, 16, 16))
+    studio = Studio(painter, tmp_path / "work", tmp_path / "mini", watched=4)
     lines = [*studio.learn_vae(1.0, pictures=8)]
-    lines += [*studio.learn_text(1.0, pairs=8), *studio.learn_unet(1.0, first=8)]
+    lines += [*studio.learn_text(1.0, pairs=8, captions=200), *studio.learn_unet(1.0, first=8)]
     assert sum("done" in line for line in lines) == 3
-    assert studio.deliver() < 25_000_000
+    assert studio.deliver(8) < 25_000_000
     pipe = StableDiffusionPipeline.from_pretrained(tmp_path / "mini")
     pipe.set_progress_bar_config(disable=True)
     assert pipe("a fox", num_inference_steps=2, output_type="np").images.shape == (1, 128, 128, 3)
