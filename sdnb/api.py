@@ -11,7 +11,7 @@ import contextvars
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
@@ -168,7 +168,11 @@ def draw(
     cancel = Event()
 
     def on_step(step: Step) -> None:
-        if show is not None and (show.due or step.done == step.total):
+        if show is None:
+            return
+        if step.note:
+            events.put(step.note)
+        elif show.due or step.done == step.total:
             events.put((step.done, step.total, len(step.specs), step.preview()))
 
     def work() -> None:
@@ -186,7 +190,7 @@ def draw(
     interrupts = 0
     while ended is None and interrupts < 2:
         try:
-            ended = _follow(events, pictures, show, engine)
+            ended = _follow(events, pictures, show)
         except KeyboardInterrupt:
             interrupts += 1
             cancel.set()
@@ -208,20 +212,15 @@ def draw(
     return Drawn(results, show is not None and show.shown)
 
 
-def _follow(
-    events: SimpleQueue[Any], pictures: list[Picture | None], show: Progress | None, engine: Engine
-) -> Any:
+def _follow(events: SimpleQueue[Any], pictures: list[Picture | None], show: Progress | None) -> Any:
     """Take what the run hands over until it ends; return its failure or something that is no error."""
     while True:
-        try:
-            event = events.get(timeout=0.5)
-        except Empty:
-            if show is not None and (word := engine.busy()):
-                show.say(word)
-            continue
-        if not isinstance(event, tuple):
+        event = events.get()
+        if isinstance(event, str) and show is not None:
+            show.say(f"waiting for {event}")
+        elif not isinstance(event, tuple):
             return event
-        if len(event) == 2:
+        elif len(event) == 2:
             place, picture = event
             pictures[place] = picture
             if show is not None:

@@ -39,7 +39,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Step:
-    """One call of the model is done.
+    """One call of the model is done, or the run says what it waits for.
 
     Attributes
     ----------
@@ -50,12 +50,15 @@ class Step:
     preview : callable
         Makes one small RGB picture of the predicted x0 per spec; costs something only when called,
         and is valid only until the next step.
+    note : str
+        What the run waits for ("another run", "the model"); then there is nothing else in the step.
     """
 
-    done: int
-    total: int
-    specs: tuple[ImageSpec, ...]
-    preview: Callable[[], list[Image]]
+    done: int = 0
+    total: int = 1
+    specs: tuple[ImageSpec, ...] = ()
+    preview: Callable[[], list[Image]] = list
+    note: str = ""
 
 
 OnStep = Callable[[Step], None]
@@ -104,10 +107,6 @@ class Engine(Protocol):
         SdnbError
             Nothing of the group can be drawn.
         """
-        ...
-
-    def busy(self) -> str:
-        """Return a word on what a run waits for, such as another run, or nothing while it works."""
         ...
 
     def tokens(self, model: Model, prompts: Sequence[str]) -> list[TokenReport]:

@@ -88,10 +88,6 @@ class FakeEngine:
                 self.drawn.append(spec)
                 yield Picture(spec=spec, pixels=_stripes(spec), seconds=seconds)
 
-    def busy(self) -> str:
-        """Return nothing: it never waits."""
-        return ""
-
     def tokens(self, model: Model, prompts: Sequence[str]) -> list[TokenReport]:
         """Split at spaces."""
         return [TokenReport(tuple(prompt.split()), 77) for prompt in prompts]

@@ -154,7 +154,7 @@ def test_an_interrupt_keeps_what_is_finished(
     follow = sdnb.api._follow
     interrupts = iter([True])
 
-    def interrupted(events, pictures, show, engine):
+    def interrupted(events, pictures, show):
         if next(interrupts, False):
             slow.seconds_per_call = 0.02
             while sum(p is not None for p in pictures) < 2:
@@ -162,7 +162,7 @@ def test_an_interrupt_keeps_what_is_finished(
                 if len(event) == 2:
                     pictures[event[0]] = event[1]
             raise KeyboardInterrupt
-        return follow(events, pictures, show, engine)
+        return follow(events, pictures, show)
 
     monkeypatch.setattr(sdnb.api, "_follow", interrupted)
     done = shell.run_cell("%%diffuse --seed 1..5 --out foxes\na fox")
