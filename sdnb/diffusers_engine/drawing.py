@@ -1,0 +1,217 @@
+"""From the specs of a group to pictures: batches of a size that memory allows, decoded as they end."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from sdnb.diffusers_engine import schedules
+from sdnb.diffusers_engine.decode import decode
+from sdnb.diffusers_engine.denoise import Batch, Finished, guided, out_of_memory, why
+from sdnb.diffusers_engine.pipelines import Parts
+from sdnb.engine import Step
+from sdnb.errors import RequestError, SdnbError
+from sdnb.picture import Picture
+from sdnb.spec import ImageSpec
+
+__all__ = ["draw", "rows_at_once"]
+
+# Measured on two cores: a model of the size of `mini` gains up to 16 rows of 16x16 latents (4096 latent
+# pixels), Stable Diffusion 1.5 at 64x64 next to nothing beyond one picture.
+_CPU_LATENTS = 4096
+_GPU_SHARE = 0.5
+# Bytes of activations per row, latent pixel and base channel, over the size of one number; Stable
+# Diffusion 1.5 at 512x512 in float16 needs 0.2 GB a row.
+_ACTIVATIONS = 80
+_MOST_ROWS = 64
+
+
+def draw(parts: Parts, specs: Sequence[ImageSpec]) -> Iterator[tuple[Step | None, list[Picture]]]:
+    """Draw pictures of one size, as a generator that yields after every call of the model.
+
+    Parameters
+    ----------
+    parts : Parts
+    specs : sequence of ImageSpec
+
+    Yields
+    ------
+    Step or None
+        None where pictures failed before a call.
+    list of Picture
+        Those that the call finished.
+
+    Raises
+    ------
+    SdnbError
+        Nothing can be drawn.
+    """
+    _check_size(parts, specs[0])
+    built, broken = _schedulers(parts, specs)
+    if broken and not built:
+        raise next(iter(broken.values()))
+    same = {later: first for first, later in _same(built)}
+    failed = [spec for spec in specs if (spec.scheduler, spec.num_inference_steps) in broken]
+    if failed:
+        yield None, [Picture(spec=s, error=str(broken[s.scheduler, s.num_inference_steps])) for s in failed]
+    calls = {key: len(scheduler.timesteps) for key, scheduler in built.items()}
+    waiting = deque(
+        sorted(
+            (s for s in specs if (s.scheduler, s.num_inference_steps) in built),
+            key=lambda s: calls[s.scheduler, s.num_inference_steps],
+        )
+    )
+    limit = rows_at_once(parts, specs[0])
+    shrunk = ""
+    while waiting:
+        some = _take(parts, waiting, limit)
+        batch: Batch | None = None
+        try:
+            trouble, short = "", False
+            try:
+                batch = Batch(parts, some, _handed_out(parts, some, built))
+            except Exception as error:
+                trouble, short = why(error), out_of_memory(error)
+            left = dict(enumerate(some))
+            while not trouble and batch is not None and not batch.over:
+                pictures: list[Picture] = []
+                try:
+                    finished = batch.advance()
+                    pictures = _pictures(parts, batch, finished)
+                except Exception as error:
+                    trouble, short = why(error), out_of_memory(error)
+                if not trouble:
+                    for row in finished:
+                        del left[row.row]
+                    step = Step(batch.done, batch.total, batch.specs, batch.preview)
+                    yield step, [_noted(picture, same, shrunk) for picture in pictures]
+        finally:
+            if batch is not None:
+                batch.clear()
+            batch = None
+        if short and len(left) > 1:
+            limit = max(1, sum(1 + guided(parts, spec) for spec in left.values()) // 2)
+            shrunk = f"memory ran out with {len(some)} pictures at once; drawn in smaller batches"
+            waiting.extendleft(reversed(left.values()))
+            _collect(parts)
+        elif trouble:
+            reason = "memory ran out; try a smaller size" if short else trouble
+            yield None, [Picture(spec=spec, error=reason) for spec in left.values()]
+
+
+def rows_at_once(parts: Parts, spec: ImageSpec) -> int:
+    """Return how many rows of the model (two per guided picture) pay and fit in one call."""
+    area = (spec.width // parts.pixels_per_latent) * (spec.height // parts.pixels_per_latent)
+    if parts.device.type == "cpu":
+        rows = _CPU_LATENTS // area
+    else:
+        number = torch.finfo(parts.dtype).bits // 8
+        need = area * parts.unet.config.block_out_channels[0] * number * _ACTIVATIONS
+        if parts.device.type == "cuda":
+            free = torch.cuda.mem_get_info(parts.device)[0]
+        else:
+            free = torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+        rows = int(free * _GPU_SHARE // need)
+    return min(max(rows, 2), _MOST_ROWS)
+
+
+def _check_size(parts: Parts, spec: ImageSpec) -> None:
+    step = parts.pixels_per_latent
+    for side, pixels in (("width", spec.width), ("height", spec.height)):
+        if pixels % step:
+            raise RequestError(f"{side} must be a multiple of {step} for {spec.model}, not {pixels}")
+
+
+Key = tuple[str, int]
+
+
+def _schedulers(parts: Parts, specs: Sequence[ImageSpec]) -> tuple[dict[Key, Any], dict[Key, SdnbError]]:
+    built: dict[Key, Any] = {}
+    broken: dict[Key, SdnbError] = {}
+    for key in dict.fromkeys((spec.scheduler, spec.num_inference_steps) for spec in specs):
+        try:
+            built[key] = schedules.build(*key, parts.scheduler_config)
+        except SdnbError as error:
+            broken[key] = error.with_traceback(None)
+    return built, broken
+
+
+def _same(built: dict[Key, Any]) -> list[tuple[str, str]]:
+    return schedules.same_configuration({name: scheduler for (name, _), scheduler in built.items()})
+
+
+def _handed_out(parts: Parts, specs: Sequence[ImageSpec], built: dict[Key, Any]) -> list[Any]:
+    """Return one fresh scheduler per lane; an object that was stepped is never used again."""
+    own: dict[tuple[Any, ...], Any] = {}
+    for spec in specs:
+        key = (spec.scheduler, spec.num_inference_steps)
+        if (key, spec.guidance_scale) not in own:
+            ready = built.get(key)
+            built[key] = None
+            own[key, spec.guidance_scale] = ready or schedules.build(*key, parts.scheduler_config)
+    return [own[(s.scheduler, s.num_inference_steps), s.guidance_scale] for s in specs]
+
+
+def _take(parts: Parts, waiting: deque[ImageSpec], limit: int) -> list[ImageSpec]:
+    taken = [waiting.popleft()]
+    rows = 1 + guided(parts, taken[0])
+    while waiting and (rows := rows + 1 + guided(parts, waiting[0])) <= limit:
+        taken.append(waiting.popleft())
+    return taken
+
+
+def _pictures(parts: Parts, batch: Batch, finished: list[Finished]) -> list[Picture]:
+    pictures = [
+        Picture(spec=batch.specs[one.row], seconds=batch.seconds[one.row], error=one.error)
+        for one in finished
+        if one.error
+    ]
+    ended = [(one.row, one.latents) for one in finished if one.latents is not None]
+    if not ended:
+        return pictures
+    good = torch.isfinite(torch.stack([latents for _, latents in ended])).flatten(1).all(1).tolist()
+    drawn = []
+    for (row, latents), finite in zip(ended, good, strict=True):
+        if finite:
+            drawn.append((row, latents))
+            continue
+        spec = batch.specs[row]
+        reason = (
+            f"{spec.scheduler} gave numbers that are not finite in {spec.num_inference_steps} steps; "
+            "try one step more or less, or another scheduler"
+        )
+        pictures.append(Picture(spec=spec, seconds=batch.seconds[row], error=reason))
+    if drawn:
+        began = perf_counter()
+        decoded = decode(parts, [latents for _, latents in drawn], out_of_memory)
+        share = (perf_counter() - began) / len(drawn)
+        for (row, _), made in zip(drawn, decoded, strict=True):
+            pictures.append(
+                Picture(
+                    spec=batch.specs[row],
+                    seconds=batch.seconds[row] + share,
+                    notes=tuple(note for note in (batch.notes[row], *made.notes) if note),
+                    error=made.error,
+                    pixels=made.image,
+                )
+            )
+    return pictures
+
+
+def _noted(picture: Picture, same: dict[str, str], shrunk: str) -> Picture:
+    name = picture.spec.scheduler
+    more = [f"{name} is the same scheduler as {same[name]} here"] if name in same else []
+    if shrunk:
+        more.append(shrunk)
+    return picture.with_(notes=(*picture.notes, *more)) if more else picture
+
+
+def _collect(parts: Parts) -> None:
+    if parts.device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif parts.device.type == "mps":
+        torch.mps.empty_cache()

@@ -1,0 +1,227 @@
+"""`DiffusersEngine`: the engine as the rest of sdnb sees it. Importing this file imports no torch."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from sdnb import models
+from sdnb.diffusers_engine import devices, knows
+from sdnb.engine import Group, OnStep, Step, TokenReport
+from sdnb.errors import SdnbError
+from sdnb.models import Capabilities, Model
+from sdnb.picture import Picture
+
+if TYPE_CHECKING:
+    from sdnb.diffusers_engine.pipelines import Parts, Shelf
+
+__all__ = ["DiffusersEngine"]
+
+# One for the process: two runs at once would share the memory and the cores, and both be slower.
+_TURN = threading.RLock()
+_END: tuple[None, list[Picture]] = (None, [])
+_LOOK = 0.1  # seconds between looks at Ctrl-C and `cancel` while waiting for the turn
+
+
+class DiffusersEngine:
+    """Draws with diffusers, in this process.
+
+    Parameters
+    ----------
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    dtype : str
+        ``auto``, ``float32``, ``float16`` or ``bfloat16``.
+    memo : mutable mapping of str to str, optional
+        Remembers hashes of weight files and the ``auto`` device; a store's `memo` outlives the process.
+    safety_checker : bool
+        Whether the safety checker of a checkpoint that has one is used.
+    max_models : int
+        How many models stay in memory at most.
+
+    """
+
+    name = "diffusers"
+
+    def __init__(
+        self,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        memo: MutableMapping[str, str] | None = None,
+        safety_checker: bool = True,
+        max_models: int = 3,
+    ) -> None:
+        self._device = device
+        self._dtype = dtype
+        self._memo: MutableMapping[str, str] = {} if memo is None else memo
+        self._safety_checker = safety_checker
+        self._max_models = max_models
+        self._shelf: Shelf | None = None
+        self._waiting = ""
+
+    def identity(self, model: Model) -> Mapping[str, str]:
+        """Return what changes pixels beside the spec: fingerprint, engine, dtype, device, versions.
+
+        Imports torch only where ``auto`` was never answered on this machine.
+        """
+        device = devices.device(self._device, self._memo)
+        said = {
+            "fingerprint": models.fingerprint(model, self._memo),
+            "engine": self.name,
+            "dtype": devices.dtype(self._dtype, device),
+            "device": device.partition(":")[0],
+            **devices.versions(),
+        }
+        if not self._safety_checker and (model.path / "safety_checker").is_dir():
+            said["safety_checker"] = "off"
+        return said
+
+    def capabilities(self, model: Model) -> Capabilities:
+        """Return the family, the schedulers that fit, default size and steps; imports no torch."""
+        return models.capabilities(model)
+
+    def render(self, group: Group, on_step: OnStep, cancel: threading.Event) -> Iterator[Picture]:
+        """Draw a group, yielding each picture as soon as it is finished; see `sdnb.engine.Engine`.
+
+        The turn is held while the model works and never while a picture is handed out. No exception
+        that leaves keeps a tensor of the run alive.
+
+        Raises
+        ------
+        SdnbError
+            Nothing of the group can be drawn.
+        """
+        trouble: SdnbError | None = None
+        drawing: Any = None
+        known = models.knows(group.model)
+        over = not group.specs
+        try:
+            while not over:
+                ready: list[Picture] = []
+                with self._turn(cancel) as mine:
+                    over = not mine or cancel.is_set()
+                    if not over and drawing is None:
+                        drawing = self._drawing(group)
+                    while not over and not ready:
+                        step, ready = next(drawing, _END)
+                        if step is not None:
+                            on_step(step)
+                        over = cancel.is_set() or (step is None and not ready)
+                        step = None
+                for picture in ready:
+                    about = knows.note(group.model.name, known, picture.spec.prompt)
+                    yield picture.with_(notes=(*picture.notes, about)) if about else picture
+        except SdnbError as error:
+            _let_go(error)
+            trouble = error.with_traceback(None)
+        except BaseException as error:
+            _let_go(error)
+            raise
+        finally:
+            if drawing is not None:
+                drawing.close()
+        if trouble is not None:
+            trouble.__cause__ = trouble.__context__ = None
+            raise trouble
+
+    def tokens(self, model: Model, prompts: Sequence[str]) -> list[TokenReport]:
+        """Tell what prompts become, without loading the model."""
+        from sdnb.diffusers_engine.pipelines import load_tokenizer, quiet
+        from sdnb.diffusers_engine.prompts import report
+
+        loaded = self._shelf.peek(model.path) if self._shelf else None
+        with quiet():
+            tokenizer = loaded.tokenizers[0] if loaded else load_tokenizer(model)
+        return [report(tokenizer, prompt) for prompt in prompts]
+
+    def status(self) -> Mapping[str, str]:
+        """Return facts for ``%sdnb status``; imports no torch."""
+        device = devices.device(self._device, self._memo)
+        names = self._shelf.names() if self._shelf else []
+        said = {
+            "engine": self.name,
+            "device": device,
+            "dtype": devices.dtype(self._dtype, device),
+            "models in memory": ", ".join(names) or "none",
+        }
+        if (free := devices.free_ram()) is not None:
+            said["free memory"] = f"{free / 1e9:.1f} GB"
+        if device.startswith("cuda") and "torch" in sys.modules:
+            import torch
+
+            free, total = torch.cuda.mem_get_info(device)
+            said["free GPU memory"] = f"{free / 1e9:.1f} of {total / 1e9:.1f} GB"
+        said.update(devices.versions())
+        return said
+
+    def unload(self) -> int:
+        """Drop every loaded model, after the run that is going on; return how many there were."""
+        with _TURN:
+            return self._shelf.clear() if self._shelf else 0
+
+    def busy(self) -> str:
+        """Return what a run of this engine waits for, or nothing while it works."""
+        return self._waiting
+
+    @contextmanager
+    def _turn(self, cancel: threading.Event) -> Iterator[bool]:
+        """Hold the process's turn; False if `cancel` was set while waiting for it.
+
+        Waiting ends at once with Ctrl-C. An interrupt may come between taking the lock and noting it,
+        so the way out releases whatever this thread holds.
+        """
+        try:
+            mine = _TURN.acquire(blocking=False)
+            while not mine and not cancel.is_set():
+                self._waiting = "another run"
+                mine = _TURN.acquire(timeout=_LOOK)
+            self._waiting = ""
+            yield mine
+        finally:
+            self._waiting = ""
+            with suppress(RuntimeError):
+                _TURN.release()
+
+    def _drawing(self, group: Group) -> Iterator[tuple[Step | None, list[Picture]]]:
+        try:
+            self._waiting = "the model to load"
+            from sdnb.diffusers_engine.drawing import draw
+
+            return draw(self._parts(group.model), group.specs)
+        finally:
+            self._waiting = ""
+
+    def _parts(self, model: Model) -> Parts:
+        from sdnb.diffusers_engine.pipelines import Shelf, load
+
+        if self._shelf is None:
+            self._shelf = Shelf(self._max_models)
+        device = devices.device(self._device, self._memo)
+        precision = devices.dtype(self._dtype, device)
+        key = (str(model.path), models.fingerprint(model, self._memo), device, precision)
+        need = sum(file.stat().st_size for file in model.path.rglob("*.safetensors"))
+        return self._shelf.get(
+            key,
+            model.name,
+            need,
+            lambda: load(model, device, precision, safety_checker=self._safety_checker),
+            device,
+        )
+
+
+def _let_go(error: BaseException) -> None:
+    """Empty the frames of an exception and of what led to it: they would keep tensors alive.
+
+    IPython keeps the last traceback, and with it every frame's variables.
+    """
+    seen: set[int] = set()
+    inner: BaseException | None = error
+    while inner is not None and id(inner) not in seen:
+        seen.add(id(inner))
+        traceback.clear_frames(inner.__traceback__)
+        inner = inner.__cause__ or inner.__context__
