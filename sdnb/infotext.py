@@ -263,6 +263,7 @@ def _stream_texts(stream: Any) -> dict[str, str]:
     stream.seek(0)
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what else is odd about the file
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(stream, formats=("JPEG", "WEBP")) as opened:
                 return _image_texts(opened)

@@ -138,7 +138,7 @@ def test_a_damaged_index_is_moved_aside_and_made_anew(tmp_path, words, damage, w
         assert names(opened) == []
     assert filled == [1, 1]
     (word,) = words
-    assert "damaged" in word and list(tmp_path.glob("index.sqlite.damaged-*"))[0].name in word
+    assert "damaged" in word and next(tmp_path.glob("index.sqlite.damaged-*")).name in word
     assert names(opened) == (["new"] if write else [])
 
 

@@ -61,7 +61,7 @@ def test_pillows_texts_are_read(kind, packed):
 
 @given(st.data())
 def test_one_changed_byte_is_noticed(data):
-    """check refuses the file wherever a bit flips or it ends."""
+    """The check refuses the file wherever a bit flips or it ends."""
     whole = png.with_texts(PLAIN, {"parameters": "a fox"})
     at = data.draw(st.integers(0, len(whole) - 1))
     bad = bytearray(whole)

@@ -33,21 +33,21 @@ IDENTITY = {
 PLENTY = 10**9
 
 # What the subprocesses below draw: the same pictures as `drawn` and `keyed` here.
-CHILD = """
+CHILD = f"""
 import sys
 from pathlib import Path
 from sdnb.picture import Picture
 from sdnb.spec import ImageSpec
 from sdnb.store import Store, key
-IDENTITY = {identity!r}
+IDENTITY = {IDENTITY!r}
 def spec(seed):
     return ImageSpec(model="mini", prompt="a fox", seed=seed, num_inference_steps=20, guidance_scale=4,
                      scheduler="euler", width=64, height=64)
 def drawn(seed):
     from PIL import Image
     return Picture(spec=spec(seed), pixels=Image.new("RGB", (64, 64), (seed % 256, 7, 9)), seconds=2.0)
-store = Store(Path(sys.argv[1]), {plenty})
-""".format(identity=IDENTITY, plenty=PLENTY)
+store = Store(Path(sys.argv[1]), {PLENTY})
+"""
 
 
 def child(code: str, folder: Path, *words: str) -> subprocess.Popen[str]:
@@ -100,7 +100,7 @@ def store(tmp_path: Path):
 
 
 def test_a_kept_picture_comes_back_with_all_that_was_known(store):
-    """get gives spec, seconds, notes and the very pixels; put lets the pixels go."""
+    """A hit gives spec, seconds, notes and the very pixels; what was put lets its pixels go."""
     (kept,) = put(store, 3)
     back = store.get(keyed(3))
     assert kept.pixels is None and not kept.cached
@@ -162,7 +162,7 @@ def test_only_a_key_names_a_file(store):
 
 
 def test_a_failed_picture_is_not_kept(store):
-    """put refuses what was not drawn and leaves nothing."""
+    """The store refuses what was not drawn and leaves nothing."""
     with pytest.raises(RenderError, match="out of memory"):
         store.put(keyed(), Picture(spec=spec(), error="out of memory"), IDENTITY)
     assert not store.has_many([keyed()]) and store.stats().pictures == 0
@@ -338,7 +338,7 @@ def test_what_another_process_just_used_is_spared(tmp_path):
 
 
 def test_clear_spares_what_is_pinned(store):
-    """clear tells how many went, also files without a row, and touches nothing that is not ours."""
+    """Clearing tells how many went, also files without a row, and touches nothing that is not ours."""
     put(store, 1, 2, 3)
     store._index.write(lambda db: db.execute("DELETE FROM pictures WHERE key = ?", [keyed(3)]))
     store.pin(keyed(1))
@@ -487,7 +487,7 @@ print(store.drain_words())
 
 
 def test_a_killed_sweep_leaves_a_readable_store(tmp_path):
-    """kill -9 at different moments: what was said to be kept is there, and all that is served is whole."""
+    """After kill -9 at any moment what was kept is there, and all that is served is whole."""
     code = """
 for seed in range(int(sys.argv[2]), 10**6):
     store.put(key(spec(seed), IDENTITY), drawn(seed), IDENTITY)
