@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sdnb.errors import RenderError, RequestError
-from sdnb.layout import heading, lay_out, short
+from sdnb.layout import heading, lay_out
 from sdnb.picture import Picture
 from sdnb.sweep import Sweep
 
@@ -29,7 +29,6 @@ class _Block:
     """One sub-grid with the texts around it: `rows` and `cols` may be empty, `captions` too."""
 
     title: str
-    corner: str
     rows: tuple[str, ...]
     cols: tuple[str, ...]
     cells: tuple[tuple[int, ...], ...]
@@ -105,12 +104,10 @@ def _blocks(pictures: Sequence[Picture], sweep: Sweep) -> list[_Block]:
         row = layout.panels[0].cells[0]
         columns = len(row) if len(row) <= 4 else math.ceil(math.sqrt(1.5 * len(row)))
         cells = tuple(row[i : i + columns] for i in range(0, len(row), columns))
-        return [_Block("", "", (), (), cells, captions if any(captions) else ())]
-    corner = f"{short(rows)} ↓" + (f"\n{short(cols)} →" if cols else "")
-    return [
-        _Block(panel.title, corner, rows.labels, cols.labels if cols else ("",), panel.cells)
-        for panel in layout.panels
-    ]
+        return [_Block("", (), (), cells, captions if any(captions) else ())]
+    down = tuple(heading(rows, i) for i in range(len(rows)))
+    across = tuple(heading(cols, i) for i in range(len(cols))) if cols else ()
+    return [_Block(panel.title, down, across, panel.cells) for panel in layout.panels]
 
 
 class _Pen:
@@ -153,14 +150,13 @@ class _Pen:
 
     def left(self, block: _Block) -> int:
         """Width of the row headings."""
-        texts = [*block.rows, *block.corner.split("\n")]
-        longest = max((self.font.getlength(line) for text in texts for line in text.split("\n")), default=0)
+        lines = [line for text in block.rows for line in text.split("\n")]
+        longest = max(map(self.font.getlength, lines), default=0)
         return min(math.ceil(longest), max(self.box[0], 120)) + self.gap if block.rows else 0
 
     def top(self, block: _Block) -> int:
         """Height of the title and the column headings."""
-        heads = [len(self.wrap(text, self.box[0], 4)) for text in block.cols]
-        lines = max([*heads, block.corner.count("\n") + 1]) if block.rows else 0
+        lines = max((len(self.wrap(text, self.box[0], 4)) for text in block.cols), default=0)
         return self.line * (bool(block.title) + lines) + self.gap * (bool(block.title) + bool(lines))
 
     def caption(self, block: _Block) -> int:
@@ -188,9 +184,6 @@ class _Pen:
         x0, y0 = self.gap + self.left(block), top + self.top(block)
         if block.title:
             self.text(draw, (self.gap, top), self.wrap(block.title, width, 1))
-        if block.rows:
-            corner = block.corner.split("\n")
-            self.text(draw, (self.gap, y0 - self.gap - len(corner) * self.line), corner, _QUIET)
         for i, text in enumerate(block.cols):
             lines = self.wrap(text, self.box[0], 4)
             at = (x0 + i * (self.box[0] + self.gap), y0 - self.gap - len(lines) * self.line)

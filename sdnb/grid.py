@@ -6,10 +6,10 @@ as its parent and adds nothing to the parent's width), so it also works where a 
 ``<style>`` elements, as JupyterLab's does in a notebook that it does not trust. The style sheet adds
 what may be missed: headings that stay in view, and quieter tables. Every image is embedded once.
 
-Everything stands in exactly one ``<div class="sdnb">`` that has no other ``<div>`` inside, so that this
-regular expression finds all of it, as nbval's sanitize file needs::
+Everything stands on one line, in exactly one ``<div class="sdnb">`` that has no other ``<div>`` inside,
+so that this regular expression finds all of it, as nbval's sanitize file needs::
 
-    (?s)<div class="sdnb">.*?</div>
+    <div class="sdnb">.*?</div>
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _BACKGROUND = (
     "var(--jp-layout-color0,var(--vscode-editor-background,var(--colab-primary-surface-color,Canvas)))"
 )
 _FOCUS = "var(--jp-brand-color1,var(--vscode-focusBorder,Highlight))"
-_STYLE = f"""<style>
+_STYLE = f"""
 .sdnb{{font-family:var(--jp-ui-font-family,var(--vscode-font-family,system-ui,sans-serif))}}
 .sdnb thead{{position:sticky;top:0;z-index:2}}
 .sdnb table.sdnb-table>thead>tr>th,.sdnb table.sdnb-table>tbody>tr>th{{background:{_BACKGROUND}}}
@@ -49,10 +49,11 @@ _STYLE = f"""<style>
 .sdnb .sdnb-clip{{display:-webkit-box!important;-webkit-box-orient:vertical}}
 .sdnb summary::-webkit-details-marker{{display:none}}
 .sdnb summary:focus-visible{{outline:2px solid {_FOCUS};outline-offset:-2px}}
+.sdnb summary{{cursor:zoom-in!important}}
 .sdnb details[open]>summary{{cursor:zoom-out!important}}
+.sdnb details dt,.sdnb details dd{{float:none;width:auto;margin:0;padding:0;font-weight:normal}}
 .sdnb dt{{opacity:.65}}
-.sdnb dd{{margin:0}}
-</style>"""
+""".replace("\n", "")
 _CELL = "padding:3px;border:0;vertical-align:top;text-align:left"
 _HEAD = "padding:3px 8px 3px 3px;border:0;text-align:left;font-weight:normal"
 _TABLE = "table-layout:auto;border-collapse:separate;border-spacing:0;margin:0;border:0"
@@ -85,9 +86,8 @@ def html(pictures: Sequence[Picture], sweep: Sweep, *, kilobytes: int) -> str:
     writer = _Writer(pictures, sweep.axes, layout, _Embedder(kilobytes * 1000 // max(drawn, 1)))
     body = "".join(writer.wrapping() if layout.wraps else map(writer.table, layout.panels))
     box = f"overflow:auto;max-height:{_BOX}px" if writer.height > _BOX else "overflow:auto"
-    return (
-        f'<div class="sdnb">{_STYLE}<section style="{box}">{body}</section>{_footer(pictures, sweep)}</div>'
-    )
+    content = f'<section style="{box}">{body}</section>{_footer(pictures, sweep)}'
+    return f'<div class="sdnb"><style>{_STYLE}</style>{content}</div>'.replace("\n", "&#10;")
 
 
 def settings_of(picture: Picture) -> dict[str, str]:
@@ -124,8 +124,8 @@ class _Embedder:
     """Writes pictures as data URLs of at most `limit` characters each."""
 
     # From the finest to the coarsest: part of the side, quality.
-    rungs = tuple((1.0, q) for q in (95, 90, 82, 72, 60)) + tuple(
-        (side, q) for side in (0.75, 0.5, 0.35, 0.25, 0.18, 0.12) for q in (72, 50)
+    rungs = tuple((1.0, q) for q in (95, 92, 90, 87, 82, 76, 68, 58, 48, 38)) + tuple(
+        (side, q) for side in (0.75, 0.5, 0.35, 0.25, 0.18, 0.12) for q in (65, 42)
     )
 
     def __init__(self, limit: int) -> None:
@@ -248,7 +248,7 @@ class _Writer:
         )
         return (
             f'<details style="display:inline-block;min-width:{width}px;max-width:100%;vertical-align:top">'
-            f'<summary style="{_FILL};list-style:none;cursor:zoom-in">{face}</summary>'
+            f'<summary style="{_FILL};list-style:none;cursor:pointer">{face}</summary>'
             f'<dl style="display:grid;grid-template-columns:max-content 1fr;gap:0 12px;width:{opened}px;'
             f'max-width:100%;margin:4px 0 8px;font-size:12px;line-height:1.5">{said}</dl></details>'
         )
