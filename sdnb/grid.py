@@ -302,7 +302,7 @@ def _footer(pictures: Sequence[Picture], sweep: Sweep) -> str:
         parts.append(f"{stored} from the store")
     if failed:
         parts.append(f"{failed} not drawn")
-    lines = [" · ".join(parts), *getattr(sweep, "notes", ())]
+    lines = [" · ".join(parts), *sweep.notes]
     return "".join(
         f'<p style="margin:4px 0 0;font-size:12px;line-height:1.4;{_QUIET}">{escape(line)}</p>'
         for line in lines

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
+from sdnb import axes
 from sdnb.errors import RequestError, unknown
 from sdnb.sweep import Axis
 
 __all__ = ["SHORT", "Layout", "Panel", "find", "heading", "lay_out"]
 
 #: Names as people say them, by the names of diffusers.
-SHORT = {"num_inference_steps": "steps", "guidance_scale": "guidance", "negative_prompt": "negative"}
-_LONG = {short: long for long, short in SHORT.items()}
+SHORT = {name: setting.option for name, setting in axes.SETTINGS.items()}
 # A value of these says by itself what it is.
 _PLAIN = {"prompt", "scheduler", "model", "size"}
 
@@ -83,7 +83,7 @@ def heading(axis: Axis, position: int) -> str:
     return label if plain else f"{short(axis)} {label}"
 
 
-def find(axes: Sequence[Axis], name: str) -> Axis:
+def find(among: Sequence[Axis], name: str) -> Axis:
     """Return the axis of that name; one of several zipped names and short names are enough.
 
     Raises
@@ -91,21 +91,21 @@ def find(axes: Sequence[Axis], name: str) -> Axis:
     RequestError
         There is no such axis.
     """
-    for axis in axes:
-        if name == axis.name or _LONG.get(name, name) in axis.names:
+    for axis in among:
+        if name == axis.name or axes.named(name) in axis.names:
             return axis
-    known = [SHORT.get(name, name) for axis in axes for name in axis.names]
+    known = [SHORT.get(name, name) for axis in among for name in axis.names]
     if not known:
         raise RequestError(f"there is no axis {name!r}: this is a single picture")
     raise unknown("axis", name, known)
 
 
-def lay_out(axes: Sequence[Axis], rows: str | None = None, cols: str | None = None) -> Layout:
+def lay_out(laid: Sequence[Axis], rows: str | None = None, cols: str | None = None) -> Layout:
     """Lay the axes out.
 
     Parameters
     ----------
-    axes : sequence of Axis
+    laid : sequence of Axis
         In the order of the sweep: the first varies slowest.
     rows, cols : str, optional
         Names of the axes to go down and across; what is not named is taken from the last axes.
@@ -124,17 +124,17 @@ def lay_out(axes: Sequence[Axis], rows: str | None = None, cols: str | None = No
     >>> lay_out([seed, steps], rows="steps").panels[0].cells
     ((0, 3), (1, 4), (2, 5))
     """
-    down = find(axes, rows) if rows is not None else None
-    across = find(axes, cols) if cols is not None else None
+    down = find(laid, rows) if rows is not None else None
+    across = find(laid, cols) if cols is not None else None
     if down is not None and down is across:
         raise RequestError(f"rows and cols are both {rows!r}: name two axes, or only one of them")
-    free = [axis for axis in axes if axis is not down and axis is not across]
+    free = [axis for axis in laid if axis is not down and axis is not across]
     if across is None and free:
         across = free.pop()
     if down is None and free:
         down = free.pop()
 
-    strides = {axis.name: prod(len(later) for later in axes[i + 1 :]) for i, axis in enumerate(axes)}
+    strides = {axis.name: prod(len(later) for later in laid[i + 1 :]) for i, axis in enumerate(laid)}
 
     def steps(axis: Axis | None) -> range:
         return range(0, len(axis) * strides[axis.name], strides[axis.name]) if axis else range(1)

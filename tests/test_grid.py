@@ -55,7 +55,8 @@ def sweep(*axes: tuple[str, tuple], rows=None, cols=None, **settings) -> Sweep:
         ImageSpec(**base | settings | dict(zip(names, place, strict=True)))  # type: ignore[arg-type]
         for place in places
     )
-    return Sweep(Request(prompts=("a fox",), rows=rows, cols=cols), made, specs, {})
+    request = Request(prompts=("a fox",), settings=dict(axes), rows=rows, cols=cols)
+    return Sweep(request, made, specs, {})
 
 
 def stored(folder: Path, swept: Sweep) -> list[Picture]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -13,7 +12,6 @@ from sdnb import png
 from sdnb.errors import MissingExtra, RenderError, RequestError, StoreError
 from sdnb.picture import Picture
 from sdnb.results import Results
-from sdnb.sweep import Sweep
 from tests.test_grid import stored, sweep
 
 
@@ -76,18 +74,16 @@ def test_grid_lays_out_again(results):
         results.grid(cols="schedular")
 
 
-def test_sel_takes_what_the_sweep_selects(results):
-    """`sel` hands its values to the sweep and keeps the pictures at the places it names."""
-
-    class Selecting(Sweep):
-        def select(self, **values):
-            assert values == {"seed": 2}
-            specs = self.specs[3:]
-            return replace(self, axes=self.axes[1:], specs=specs), (3, 4, 5)
-
-    swept = Selecting(**vars(results.sweep))
-    chosen = Results(swept, list(results)).sel(seed=2)
-    assert list(chosen) == list(results[3:]) and chosen.shape == (3,)
+def test_sel(results):
+    """One value drops its axis, a list keeps it; the pictures are those at these places."""
+    second = results.sel(seed=2)
+    assert list(second) == list(results[3:]) and second.shape == (3,)
+    two = results.grid(rows="scheduler").sel(scheduler=["heun", "euler"])
+    assert [p.spec.scheduler for p in two] == [spec.scheduler for spec in two.sweep.specs]
+    assert two.shape == (2, 2) and "sdnb-table" in two._repr_mimebundle_()["text/html"]
+    assert len(two.sel(scheduler="euler", seed=1)) == 1
+    with pytest.raises(RequestError, match="not on the axis seed"):
+        results.sel(seed=7)
 
 
 def test_frame(results):
