@@ -1,47 +1,28 @@
 """From a request to the array of specs it asks for. Pure Python; nothing is drawn here.
 
-A `Request` is what the user named. `plan` fills in what was not named, multiplies (or zips) the
-axes, and lays the pictures out in row-major order: the first axis varies slowest.
+`plan` fills in what a request leaves open, multiplies (or zips) its axes, and lays the pictures out
+in row-major order: the first axis varies slowest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 from math import prod
 from typing import Any
 
+from sdnb import axes, schedulers, templates
+from sdnb.defaults import Resolve, check, fill
+from sdnb.errors import RequestError, unknown
 from sdnb.models import Model
+from sdnb.request import Request, request
+from sdnb.settings import Sdnb
 from sdnb.spec import ImageSpec
 
-__all__ = ["Axis", "Request", "Sweep"]
+__all__ = ["Axis", "Request", "Sweep", "plan", "request"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What the user named, in the order it was named.
-
-    Attributes
-    ----------
-    prompts : tuple of str
-        Prompt texts, alternatives not expanded; several are one axis ``prompt``.
-    settings : mapping of str to tuple
-        Values by the names of `ImageSpec` (``size`` for width and height, as ``(width, height)``);
-        one value is a constant, several are an axis. Only what was named is in it.
-    zips : tuple of tuple of str
-        Names of axes that are paired instead of multiplied.
-    rows, cols : str or None
-        Axes that the grid is laid out by.
-    drawn : tuple of int
-        Seeds that were drawn by ``random``, to be told to the user.
-    """
-
-    prompts: tuple[str, ...]
-    settings: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    zips: tuple[tuple[str, ...], ...] = ()
-    rows: str | None = None
-    cols: str | None = None
-    drawn: tuple[int, ...] = ()
+_RESERVED = {*axes.SETTINGS, *(s.option for s in axes.SETTINGS.values()), "width", "height", "count"}
 
 
 @dataclass(frozen=True)
@@ -70,6 +51,42 @@ class Axis:
     def __len__(self) -> int:
         return len(self.values)
 
+    def column(self, name: str) -> tuple[Any, ...]:
+        """Return the values of one of its names."""
+        return tuple(entry[self.names.index(name)] for entry in self.values)
+
+    def places(self, name: str, wanted: object) -> list[int]:
+        """Return where a value, or its label, stands on one of the names, or on all of them together.
+
+        Raises
+        ------
+        RequestError
+            It stands nowhere; the message lists what does.
+        """
+        if name in self.names:
+            column: Sequence[Any] = self.column(name)
+            labels = [axes.label(name, value) for value in column]
+        else:
+            column, labels = self.values, list(self.labels)
+        asked: list[object] = [wanted]
+        if name in axes.SETTINGS:
+            try:
+                asked += axes.values(name, wanted)[:1]
+                if name == "scheduler":
+                    asked.append(schedulers.parse(str(wanted)).name)
+            except RequestError:
+                pass
+        found = [
+            i
+            for i, (value, text) in enumerate(zip(column, labels, strict=True))
+            if value in asked or text == wanted
+        ]
+        if not found:
+            raise RequestError(
+                f"{wanted!r} is not on the axis {name}; there are: {', '.join(dict.fromkeys(labels))}"
+            )
+        return found
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -78,19 +95,22 @@ class Sweep:
     Attributes
     ----------
     request : Request
-        What it was planned from.
+        What it was planned from, completed with every default that is the same for all pictures.
     axes : tuple of Axis
         The first varies slowest; none for a single picture.
     specs : tuple of ImageSpec
         Row-major, ``prod(shape)`` of them; the same spec may stand in several places.
     models : mapping of str to Model
         Where the models named in the specs lie.
+    notes : tuple of str
+        What the user should know: seeds that were drawn, two names for one scheduler.
     """
 
     request: Request
     axes: tuple[Axis, ...]
     specs: tuple[ImageSpec, ...]
     models: Mapping[str, Model]
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -99,3 +119,238 @@ class Sweep:
 
     def __post_init__(self) -> None:
         assert len(self.specs) == prod(self.shape)
+
+    def select(self, /, **wanted: Any) -> tuple[Sweep, tuple[int, ...]]:
+        """Narrow the sweep.
+
+        Parameters
+        ----------
+        **wanted
+            By axis (short names will do): one value or label, which the axis is fixed to and goes
+            away, or a list of them, which it keeps.
+
+        Returns
+        -------
+        Sweep, tuple of int
+            The narrowed sweep, and the flat index of each of its specs in this one.
+
+        Raises
+        ------
+        RequestError
+            There is no such axis, or no such value on it.
+        """
+        kept: list[Sequence[int]] = [range(len(axis)) for axis in self.axes]
+        gone: set[int] = set()
+        for said, value in wanted.items():
+            name = axes.named(said)
+            at = _find(self.axes, name)
+            axis = self.axes[at]
+            if _is_list(name, value):
+                places = [place for item in value for place in axis.places(name, item)]
+                places = list(dict.fromkeys(places))
+            else:
+                places = axis.places(name, value)
+                if len({axis.values[place] for place in places}) == 1:
+                    places = places[:1]
+                    gone.add(at)
+            kept[at] = [place for place in places if place in kept[at]]
+            if not kept[at]:
+                raise RequestError(f"nothing on the axis {axis.name} has all the values asked for")
+        strides = [prod(self.shape[number + 1 :]) for number in range(len(self.axes))]
+        indices = tuple(
+            sum(place * stride for place, stride in zip(places, strides, strict=True))
+            for places in product(*kept)
+        )
+        narrowed = tuple(
+            Axis(axis.names, tuple(axis.values[i] for i in at), tuple(axis.labels[i] for i in at))
+            for number, (axis, at) in enumerate(zip(self.axes, kept, strict=True))
+            if number not in gone
+        )
+        specs = tuple(self.specs[index] for index in indices)
+        used = {spec.model for spec in specs}
+        models = {name: model for name, model in self.models.items() if name in used}
+        return Sweep(self._narrowed(kept), narrowed, specs, models, self.notes), indices
+
+    def _narrowed(self, kept: Sequence[Sequence[int]]) -> Request:
+        """Return the request that plans to the positions kept on each axis."""
+        prompts = self.request.prompts
+        settings = dict(self.request.settings)
+        single: set[str] = set()
+        for axis, places in zip(self.axes, kept, strict=True):
+            if len(places) == 1:
+                single.update(axis.names)
+            if list(places) == list(range(len(axis))):
+                continue
+            for name in axis.names:
+                if name in settings:
+                    settings[name] = tuple(settings[name][place] for place in places)
+                elif len(self.request.prompts) > 1:
+                    prompts = tuple(templates.escape(axis.column(name)[place]) for place in places)
+                else:
+                    prompts = (templates.parse(prompts[0]).narrow(name, places).source,)
+        seeds = set(settings["seed"])
+        return replace(
+            self.request,
+            prompts=prompts,
+            settings=settings,
+            zips=tuple(names for names in self.request.zips if not single & set(names)),
+            rows=None if self.request.rows in single else self.request.rows,
+            cols=None if self.request.cols in single else self.request.cols,
+            drawn=tuple(seed for seed in self.request.drawn if seed in seeds),
+        )
+
+
+def plan(request: Request, *, settings: Sdnb, resolve: Resolve, limit: int | None) -> Sweep:
+    """Lay out what a request asks for.
+
+    Parameters
+    ----------
+    request : Request
+    settings : Sdnb
+        Where what is not named comes from first; then from the model.
+    resolve : callable
+        Finds a model by its text, and tells what it can do.
+    limit : int or None
+        Most pictures to allow.
+
+    Raises
+    ------
+    RequestError
+        A name, a value, a prompt or a pairing is wrong, or there are too many pictures.
+    ModelError
+        A model is missing, or cannot do what is asked.
+    """
+    texts = [text.replace("\r\n", "\n").replace("\r", "\n").strip() for text in request.prompts]
+    for number, text in enumerate(texts, 1):
+        if not text:
+            which = f"prompt {number} of {len(texts)}" if len(texts) > 1 else "the prompt"
+            raise RequestError(f"{which} is empty; write one, such as: a red fox")
+    if not texts:
+        raise RequestError("there is no prompt; write one, such as: a red fox")
+    filled = fill(replace(request, prompts=tuple(texts)), settings=settings, resolve=resolve)
+    prompts = templates.Prompts(texts)
+    if taken := [name for name in prompts.lengths if axes.named(name) in _RESERVED]:
+        raise RequestError(f"{{{taken[0]}: …}} in the prompt has the name of a setting; choose another")
+    varied = {name: listed for name, listed in filled.request.settings.items() if len(listed) > 1}
+    lengths = prompts.lengths | {name: len(listed) for name, listed in varied.items()}
+    constants = {name: listed[0] for name, listed in filled.request.settings.items() if len(listed) == 1}
+    zips = _zips(filled.request.zips, lengths, constants)
+    groups = _groups(lengths, zips)
+    count = prod(lengths[names[0]] for names in groups)
+    if limit is not None and count > limit:
+        sizes = " x ".join(str(lengths[names[0]]) for names in groups)
+        raise RequestError(
+            f"these are {count} pictures ({sizes}), more than the limit of {limit}; "
+            f"to draw them all add --limit {count} (in Python limit={count})"
+        )
+    laid = tuple(_axis(names, prompts, varied, filled.models) for names in groups)
+    specs: dict[tuple[tuple[str, Any], ...], ImageSpec] = {}
+    ordered = []
+    for places in product(*(range(len(axis)) for axis in laid)):
+        at = {name: place for axis, place in zip(laid, places, strict=True) for name in axis.names}
+        chosen = constants | {name: varied[name][at[name]] for name in varied}
+        chosen |= {"prompt": prompts.fill(at), **filled.own[chosen["model"]]}
+        key = tuple(sorted(chosen.items()))
+        if key not in specs:
+            model, can = filled.models[chosen.pop("model")]
+            width, height = chosen.pop("size")
+            spec = ImageSpec(model=model.name, width=width, height=height, **chosen)
+            check(spec, can)
+            specs[key] = spec
+        ordered.append(specs[key])
+    complete = replace(
+        filled.request,
+        zips=zips,
+        rows=_side("rows", request.rows, laid, constants),
+        cols=_side("cols", request.cols, laid, constants),
+    )
+    if complete.rows and complete.cols and _find(laid, complete.rows) == _find(laid, complete.cols):
+        raise RequestError(f"rows and cols are both {complete.rows}; name two different axes")
+    return Sweep(complete, laid, tuple(ordered), {m.name: m for m, _ in filled.models.values()}, filled.notes)
+
+
+def _zips(
+    asked: Sequence[Sequence[str]], lengths: Mapping[str, int], constants: Mapping[str, Any]
+) -> tuple[tuple[str, ...], ...]:
+    """Check the pairings and return those that pair anything."""
+    zips = []
+    seen: set[str] = set()
+    for said in asked:
+        names = tuple(map(axes.named, said))
+        if len(names) < 2:
+            raise RequestError(
+                f"zip pairs two or more axes, such as scheduler,steps; {', '.join(said)!r} is one"
+            )
+        sizes = []
+        for name in names:
+            if name in seen:
+                raise RequestError(f"{name} is zipped twice")
+            seen.add(name)
+            if name not in lengths and name not in constants:
+                raise unknown("axis", name, lengths, _known(lengths))
+            sizes.append(lengths.get(name, 1))
+        if len(set(sizes)) > 1:
+            listed = " and ".join(f"{name} has {size}" for name, size in zip(names, sizes, strict=True))
+            raise RequestError(f"zip needs axes of the same length, but {listed}")
+        if sizes[0] > 1:
+            zips.append(names)
+    return tuple(zips)
+
+
+def _groups(lengths: Mapping[str, int], zips: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return the names of each axis; a zipped one stands where the first of its names would."""
+    groups = []
+    for name in lengths:
+        group = next((names for names in zips if name in names), (name,))
+        if group not in groups:
+            groups.append(group)
+    return groups
+
+
+def _axis(
+    names: tuple[str, ...],
+    prompts: templates.Prompts,
+    varied: Mapping[str, tuple[Any, ...]],
+    models: Mapping[str, Any],
+) -> Axis:
+    columns = []
+    for name in names:
+        if name == "model":
+            columns.append(tuple(models[text][0].name for text in varied[name]))
+        else:
+            columns.append(varied[name] if name in varied else prompts.texts(name))
+    entries = tuple(zip(*columns, strict=True))
+    labels = (", ".join(map(axes.label, names, entry)) for entry in entries)
+    return Axis(names, entries, tuple(labels))
+
+
+def _side(side: str, said: str | None, laid: Sequence[Axis], constants: Mapping[str, Any]) -> str | None:
+    """Return the axis that goes down or across; one that has come down to one value lays nothing out."""
+    if said is None or axes.named(said) in constants:
+        return None
+    name = axes.named(said)
+    try:
+        _find(laid, name)
+    except RequestError as error:
+        raise RequestError(f"{side}: {error}") from None
+    return name
+
+
+def _find(laid: Sequence[Axis], name: str) -> int:
+    for number, axis in enumerate(laid):
+        if name == axis.name or name in axis.names:
+            return number
+    known = [name for axis in laid for name in axis.names]
+    raise unknown("axis", name, known, _known(known))
+
+
+def _known(names: Any) -> str:
+    return "axes here: " + ", ".join(names) if names else "this is a single picture, it has no axes"
+
+
+def _is_list(name: str, value: object) -> bool:
+    if isinstance(value, (str, bytes)) or (name == "size" and isinstance(value, tuple)):
+        return False
+    return isinstance(value, (list, tuple, range, set)) or (
+        hasattr(value, "__iter__") and hasattr(value, "__len__")
+    )
