@@ -121,6 +121,9 @@ class DiffusersEngine:
             trouble = error.with_traceback(None)
         except BaseException as error:
             _let_go(error)
+            if not isinstance(error, Exception) and error.__traceback__ is not None:
+                # Ctrl-C may strike in a function whose closure, which no frame lets go of, holds tensors
+                error.__traceback__.tb_next = None
             raise
         finally:
             if drawing is not None:
