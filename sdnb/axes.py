@@ -214,11 +214,7 @@ def write(setting: str, listed: Iterable[Any]) -> str:
         return ",".join(_runs([int(value) for value in listed]))
     if kind.kind in ("number", "size"):
         return ",".join(label(kind.name, value) for value in listed)
-    return ",".join(value if _writes_plain(value) else quote(value) for value in listed)
-
-
-def _writes_plain(text: str) -> bool:
-    return text != ALL and _PLAIN.fullmatch(text) is not None
+    return ",".join(value if _PLAIN.fullmatch(value) else quote(value) for value in listed)
 
 
 def _runs(numbers: Sequence[int]) -> list[str]:

@@ -156,7 +156,7 @@ def scan(line: str, takes: Mapping[str, Takes], *, words: bool) -> Line:
 
 def _unknown_flag(name: str, takes: Mapping[str, Takes]) -> RequestError:
     if meant := [f"--{flag}" for flag in takes if flag.startswith(name)]:
-        return RequestError(f"options are written out: --{name} could be {' or '.join(meant)}")
+        return RequestError(f"options are not shortened: for --{name} write {' or '.join(meant)}")
     return unknown("option", f"--{name}", [f"--{flag}" for flag in takes], "%%diffuse? lists them")
 
 

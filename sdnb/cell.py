@@ -1,0 +1,307 @@
+"""The text of a ``%%diffuse`` cell, read and written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from keyword import iskeyword
+from typing import Any
+
+from sdnb import axes
+from sdnb.errors import RequestError, unknown
+from sdnb.option_line import scan, split
+from sdnb.options import BY_FLAG, OPTIONS, Option, complete, manual
+from sdnb.settings import Sdnb, current
+from sdnb.sweep import Request, Sweep
+
+__all__ = ["OPTIONS", "Cell", "Option", "complete", "manual", "parse", "read", "write"]
+
+_MAGIC = re.compile(r"%%diffuse(?!\w)([^\n]*)(?:\n(.*))?", re.DOTALL)
+_RULE = re.compile(r"(\\*)---[^\S\n]*")
+_NAME = re.compile(r"\$([^\W\d]\w*)")
+# A cell whose second line looks like a prompt of a Python session is stripped of it by IPython.
+_PASTED = re.compile(r"\s*(>>>|\.\.\.|In \[)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """What a cell asks for.
+
+    Attributes
+    ----------
+    request : Request
+        What to draw.
+    limit : int or None
+        Most pictures to allow; None leaves it to the settings, as for the next two.
+    device, dtype : str or None
+        Where and how precisely to draw.
+    out : str or None
+        The name to bind the results to.
+    save : str or None
+        The folder to save the pictures into.
+    no_cache, redraw, dry_run, quiet : bool
+        As in the options.
+    """
+
+    request: Request
+    limit: int | None = None
+    device: str | None = None
+    dtype: str | None = None
+    out: str | None = None
+    save: str | None = None
+    no_cache: bool = False
+    redraw: bool = False
+    dry_run: bool = False
+    quiet: bool = False
+
+
+def read(line: str, body: str | None, namespace: Mapping[str, Any]) -> Cell:
+    """Read a cell.
+
+    Parameters
+    ----------
+    line : str
+        What stands behind the magic's name.
+    body : str or None
+        The lines below; None for the magic on one line, whose words are the prompt.
+    namespace : mapping of str to object
+        Where ``$name`` is looked up.
+
+    Raises
+    ------
+    RequestError
+        Anything in it is wrong; the message says what and what to write.
+
+    Examples
+    --------
+    >>> cell = read("--seed 1..3 --quiet", "a red fox", {})
+    >>> cell.request.prompts, cell.request.settings, cell.quiet
+    (('a red fox',), {'seed': (1, 2, 3)}, True)
+    """
+    scanned = scan(line, {flag: option.takes for flag, option in BY_FLAG.items()}, words=body is None)
+    given: dict[str, Any] = {}
+    for flag, text in scanned.options:
+        option = BY_FLAG[flag]
+        if option.name in given and not option.repeats:
+            hint = f"; one --{flag} takes a list" if option.takes == "list" else ""
+            raise RequestError(f"--{flag} is given twice{hint}")
+        value = _READERS[option.kind](option, text, namespace)
+        given[option.name] = (*given.get(option.name, ()), value) if option.repeats else value
+    if given.get("no_cache") and given.get("redraw"):
+        raise RequestError("--redraw stores what it draws and --no-cache does not; drop one of the two")
+    prompts = _one_line(scanned.words) if body is None else _body(body, scanned.words)
+    settings = {option.name for option in OPTIONS if option.kind in ("values", "count")}
+    named = {name: given.pop(name) for name in list(given) if name in settings}
+    request = Request(
+        prompts=prompts,
+        settings=named,
+        zips=given.pop("zips", ()),
+        rows=given.pop("rows", None),
+        cols=given.pop("cols", None),
+        drawn=tuple(int(seed) for seed in named.get("seed", ()) if isinstance(seed, axes.Drawn)),
+    )
+    return Cell(request=request, **given)
+
+
+def parse(text: str, namespace: Mapping[str, Any]) -> Cell:
+    """Read the whole text of a cell, its first line with ``%%diffuse``.
+
+    Raises
+    ------
+    RequestError
+        It is no such cell, or anything in it is wrong.
+    """
+    if not (found := _MAGIC.fullmatch(text)):
+        raise RequestError("this is no %%diffuse cell: it begins with another line")
+    return read(found[1].strip(), found[2] or "", namespace)
+
+
+def _one_line(words: tuple[str, ...]) -> tuple[str, ...]:
+    prompt = " ".join(words)
+    if len(words) == 1 and len(prompt) > 1 and prompt[0] == prompt[-1] and prompt[0] in "\"'":
+        prompt = split(prompt)[0].text
+    if not prompt.strip():
+        raise RequestError("there is no prompt; write it in the line, as in: %diffuse a red fox --seed 3")
+    return (prompt.strip(),)
+
+
+def _body(body: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    if words:
+        left = " ".join(words)
+        raise RequestError(
+            f"{left!r} belongs to no option: the prompt stands on the lines below %%diffuse, "
+            "and a value with spaces in quotes"
+        )
+    if not body.strip():
+        raise RequestError("the cell has no prompt; write one below its first line, such as: a red fox")
+    parts: list[list[str]] = [[]]
+    for line in body.split("\n"):
+        rule = _RULE.fullmatch(line)
+        if rule and not rule[1]:
+            parts.append([])
+        else:
+            parts[-1].append(line[1:] if rule else line)
+    prompts = tuple("\n".join(lines).strip() for lines in parts)
+    for number, prompt in enumerate(prompts, 1):
+        if not prompt:
+            raise RequestError(f"prompt {number} of {len(prompts)} is empty: each --- parts two prompts")
+    return prompts
+
+
+def _lookup(namespace: Mapping[str, Any]) -> Callable[[str], Any]:
+    def find(name: str) -> Any:
+        try:
+            return namespace[name]
+        except KeyError:
+            known = [known for known in namespace if isinstance(known, str) and not known.startswith("_")]
+            hint = "set it in a cell above, or put text in quotes"
+            raise unknown("name", f"${name}", [f"${known}" for known in known], hint) from None
+
+    return find
+
+
+def _values(option: Option, text: str, namespace: Mapping[str, Any]) -> tuple[Any, ...]:
+    return axes.read(option.name, text, _lookup(namespace))
+
+
+def _single(option: Option, text: str, namespace: Mapping[str, Any]) -> Any:
+    if text[0] in "\"'":
+        return split(text)[0].text
+    name = _NAME.fullmatch(text)
+    return _lookup(namespace)(name[1]) if name else text
+
+
+def _word(option: Option, text: str, namespace: Mapping[str, Any]) -> str:
+    value = _single(option, text, namespace)
+    if not isinstance(value, str) or not value.strip():
+        raise RequestError(f"--{option.flag} takes text ({option.metavar}), not {value!r}")
+    return value
+
+
+def _number(option: Option, text: str, namespace: Mapping[str, Any]) -> int:
+    value = _single(option, text, namespace)
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
+        value = int(value)
+    try:
+        whole = None if isinstance(value, (str, bool)) else int(value.__index__())
+    except AttributeError:
+        whole = None
+    if whole is None or whole < 1:
+        raise RequestError(f"--{option.flag} takes a whole number from 1, not {value!r}")
+    return whole
+
+
+def _count(option: Option, text: str, namespace: Mapping[str, Any]) -> tuple[int, ...]:
+    return (_number(option, text, namespace),)
+
+
+def _axis(option: Option, text: str, namespace: Mapping[str, Any]) -> str:
+    return axes.named(_word(option, text, namespace))
+
+
+def _axes(option: Option, text: str, namespace: Mapping[str, Any]) -> tuple[str, ...]:
+    find = _lookup(namespace)
+    names: list[object] = []
+    for element in split(text):
+        name = None if element.quoted else _NAME.fullmatch(element.text)
+        value = find(name[1]) if name else element.text
+        names.extend(value if isinstance(value, (list, tuple)) else [value])
+    if strange := [name for name in names if not isinstance(name, str)]:
+        raise RequestError(f"--{option.flag} takes names of axes, not {strange[0]!r}")
+    return tuple(axes.named(str(name)) for name in names)
+
+
+def _choice(option: Option, text: str, namespace: Mapping[str, Any]) -> str:
+    value = _word(option, text, namespace)
+    if value not in option.choices:
+        raise unknown(option.flag, value, option.choices)
+    return value
+
+
+def _python_name(option: Option, text: str, namespace: Mapping[str, Any]) -> str:
+    value = _word(option, text, namespace)
+    if not value.isidentifier() or iskeyword(value):
+        raise RequestError(f"--{option.flag} takes a Python name to bind the results to, not {value!r}")
+    return value
+
+
+def _switch(option: Option, text: str, namespace: Mapping[str, Any]) -> bool:
+    return True
+
+
+_READERS: dict[str, Callable[[Option, str, Mapping[str, Any]], Any]] = {
+    "values": _values,
+    "count": _count,
+    "axis": _axis,
+    "axes": _axes,
+    "number": _number,
+    "choice": _choice,
+    "name": _python_name,
+    "folder": _word,
+    "switch": _switch,
+}
+
+
+def write(what: Sweep | Request) -> str:
+    """Write the ``%%diffuse`` cell that asks for the same pictures.
+
+    Of a sweep everything that decides its pictures is written, so that other defaults change
+    nothing; where each model brought its own steps, guidance, scheduler or size, they are paired
+    with the models. Of a request only what it names is written.
+
+    Raises
+    ------
+    RequestError
+        A model's path holds a line break, which no option can.
+    """
+    request = what.request if isinstance(what, Sweep) else what
+    settings = dict(request.settings)
+    zips = list(request.zips)
+    if isinstance(what, Sweep):
+        paired = _own(what)
+        settings |= paired
+        if any(len(listed) > 1 for listed in paired.values()):
+            old = next((names for names in zips if "model" in names), ("model",))
+            zips = [names for names in zips if names != old] + [(*old, *paired)]
+        rest = {"clip_skip": (0,)} | ({} if current().negative else {"negative_prompt": ("",)})
+        settings = {name: listed for name, listed in settings.items() if rest.get(name) != listed}
+    words = ["%%diffuse"]
+    for name in sorted(settings, key=lambda name: len(settings[name]) == 1 and name != "count"):
+        text = str(settings[name][0]) if name == "count" else axes.write(name, settings[name])
+        words.append(f"--{_short(name)} {text}")
+    words += ["--zip " + ",".join(map(_short, names)) for names in zips]
+    words += [f"--{side} {_short(name)}" for side in ("rows", "cols") if (name := getattr(request, side))]
+    if isinstance(what, Sweep) and len(what.specs) > Sdnb.class_traits()["limit"].default_value:
+        words.append(f"--limit {len(what.specs)}")
+    line = " ".join(words)
+    if len(line.splitlines()) > 1:
+        raise RequestError("a value with a line break in it cannot stand on the first line of a cell")
+    body = "\n---\n".join(map(_escape_rules, request.prompts))
+    return f"{line}\n" + ("\n" if _PASTED.match(body) else "") + body + "\n"
+
+
+def _short(name: str) -> str:
+    return axes.SETTINGS[name].option if name in axes.SETTINGS else name
+
+
+def _own(sweep: Sweep) -> dict[str, tuple[Any, ...]]:
+    """Return, along the axis of models, what each model brought of its own."""
+    missing = [name for name in axes.SETTINGS if name not in sweep.request.settings]
+    if not missing:
+        return {}
+    specs = {spec.model: spec for spec in sweep.specs}
+    column = next((axis.column("model") for axis in sweep.axes if "model" in axis.names), tuple(specs))
+    return {
+        name: tuple(
+            (specs[model].width, specs[model].height) if name == "size" else getattr(specs[model], name)
+            for model in column
+        )
+        for name in missing
+    }
+
+
+def _escape_rules(prompt: str) -> str:
+    """Put a backslash before a line that would part two prompts, or looks as if it already had one."""
+    lines = prompt.strip().split("\n")
+    return "\n".join("\\" + line if _RULE.fullmatch(line) else line for line in lines)
