@@ -102,22 +102,21 @@ SdnbMagics.sdnb.__doc__ = """Look after sdnb.
 """
 
 
-class _Matcher:
-    """Completes the line of a magic; an object of its own per shell, so that it can be taken out."""
+def _matcher(shell: InteractiveShell) -> Callable[[str], list[str]]:
+    """Make what completes the line of a magic; it looks at the line, for a cell magic's has no other way."""
 
-    def __init__(self, shell: InteractiveShell) -> None:
-        self.shell = shell
-
-    def __call__(self, text: str) -> list[str]:
-        before = self.shell.Completer.text_until_cursor.lstrip()
+    def sdnb_matcher(text: str) -> list[str]:
+        before = shell.Completer.text_until_cursor.lstrip()
         magic, _, line = before.lstrip("%").partition(" ")
         if not before.startswith("%") or not (line or before.endswith(" ")):
             return []
-        if magic == "sdnb":
-            return [word for word in desk.ANSWERS if word.startswith(text)] if " " not in line else []
-        if magic != "diffuse":
-            return []
-        return cell.complete(line, schedulers=schedulers.names(), models=desk.model_names())
+        if magic == "diffuse":
+            return cell.complete(line, schedulers=schedulers.names(), models=desk.model_names())
+        if magic == "sdnb" and " " not in line:
+            return [word for word in desk.ANSWERS if word.startswith(line)]
+        return []
+
+    return sdnb_matcher
 
 
 def load(shell: InteractiveShell) -> None:
@@ -126,16 +125,16 @@ def load(shell: InteractiveShell) -> None:
     options = settings.Sdnb(parent=shell)
     shell.register_magics(SdnbMagics(shell))
     shell.configurables.append(options)  # type: ignore[arg-type]
-    matcher = _Matcher(shell)
-    shell.Completer.custom_matchers.append(matcher)
+    shell.Completer.custom_matchers.append(_matcher(shell))
     settings.activate(options)
 
 
 def unload(shell: InteractiveShell) -> None:
     """Leave the shell as `load` found it."""
-    shell.configurables[:] = [c for c in shell.configurables if not isinstance(c, settings.Sdnb)]
+    ours = (settings.Sdnb, SdnbMagics)
+    shell.configurables[:] = [c for c in shell.configurables if not isinstance(c, ours)]
     matchers = shell.Completer.custom_matchers
-    matchers[:] = [matcher for matcher in matchers if not isinstance(matcher, _Matcher)]
+    matchers[:] = [m for m in matchers if getattr(m, "__name__", "") != "sdnb_matcher"]
     manager = shell.magics_manager
     for kind, names in SdnbMagics.magics.items():
         for name in names:

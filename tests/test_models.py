@@ -21,7 +21,11 @@ def folder(path: Path, **index: Any) -> Path:
         (path / part / "model.safetensors").write_bytes(part.encode())
     (path / "scheduler").mkdir()
     (path / "scheduler" / "scheduler_config.json").write_text('{"_class_name": "PNDMScheduler"}')
-    entries = {"_class_name": "StableDiffusionPipeline", **{part: ["diffusers", "X"] for part in parts}, **index}
+    entries = {
+        "_class_name": "StableDiffusionPipeline",
+        **{part: ["diffusers", "X"] for part in parts},
+        **index,
+    }
     (path / "model_index.json").write_text(json.dumps(entries))
     return path
 

@@ -34,7 +34,10 @@ def test_web_ui_and_class_names_are_read(kind: schedulers.Kind) -> None:
         ("Euler a", "euler_a"),
         ("euler?use_beta_sigmas=true", "euler_beta"),
         ("euler?timestep_spacing=trailing", "euler_trailing"),
-        ("dpmpp_2m?solver_order=3&lower_order_final=false", "dpmpp_2m?lower_order_final=false&solver_order=3"),
+        (
+            "dpmpp_2m?solver_order=3&lower_order_final=false",
+            "dpmpp_2m?lower_order_final=false&solver_order=3",
+        ),
         ("euler?use_karras_sigmas=false", "euler"),
         ("pndm?skip_prk_steps=true", "pndm"),
     ],
@@ -79,8 +82,8 @@ def test_a_checkpoints_scheduler_is_named() -> None:
     config = {"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "sde-dpmsolver++"}
     assert schedulers.from_config(config).name == "dpmpp_2m_sde"
     assert schedulers.from_config(config | {"solver_order": 3}).name == "dpmpp_3m_sde"
-    assert schedulers.from_config({"_class_name": "EulerDiscreteScheduler", "use_karras_sigmas": True}).name == (
-        "euler_karras"
-    )
+    assert schedulers.from_config(
+        {"_class_name": "EulerDiscreteScheduler", "use_karras_sigmas": True}
+    ).name == ("euler_karras")
     with pytest.raises(RequestError, match="unknown scheduler"):
         schedulers.from_config({"_class_name": "WuerstchenScheduler"})

@@ -30,7 +30,9 @@ def spec(**changes: Any) -> ImageSpec:
 
 def test_number_types_do_not_matter() -> None:
     """Integers, whole floats and numpy numbers give one digest."""
-    other = spec(seed=np.int64(1), num_inference_steps=20.0, guidance_scale=np.float32(4), width=np.uint8(128))
+    other = spec(
+        seed=np.int64(1), num_inference_steps=20.0, guidance_scale=np.float32(4), width=np.uint8(128)
+    )
     assert other == spec() and other.digest == spec().digest
     assert type(other.seed) is int and type(other.guidance_scale) is float
     assert spec(guidance_scale=-0.0).digest == spec(guidance_scale=0).digest

@@ -62,7 +62,6 @@ class DiffusersEngine:
         self._safety_checker = safety_checker
         self._max_models = max_models
         self._shelf: Shelf | None = None
-        self._waiting = ""
 
     def identity(self, model: Model) -> Mapping[str, str]:
         """Return what changes pixels beside the spec: fingerprint, engine, dtype, device, versions.
@@ -103,10 +102,14 @@ class DiffusersEngine:
         try:
             while not over:
                 ready: list[Picture] = []
-                with self._turn(cancel) as mine:
+                with self._turn(on_step, cancel) as mine:
                     over = not mine or cancel.is_set()
                     if not over and drawing is None:
-                        drawing = self._drawing(group)
+                        if self._shelf is None or self._shelf.peek(group.model.path) is None:
+                            on_step(Step(note="the model to load"))
+                        from sdnb.diffusers_engine.drawing import draw
+
+                        drawing = draw(self._parts(group.model), group.specs)
                     while not over and not ready:
                         step, ready = next(drawing, _END)
                         if step is not None:
@@ -167,12 +170,8 @@ class DiffusersEngine:
         with _TURN:
             return self._shelf.clear() if self._shelf else 0
 
-    def busy(self) -> str:
-        """Return what a run of this engine waits for, or nothing while it works."""
-        return self._waiting
-
     @contextmanager
-    def _turn(self, cancel: threading.Event) -> Iterator[bool]:
+    def _turn(self, on_step: OnStep, cancel: threading.Event) -> Iterator[bool]:
         """Hold the process's turn; False if `cancel` was set while waiting for it.
 
         Waiting ends at once with Ctrl-C. An interrupt may come between taking the lock and noting it,
@@ -180,24 +179,14 @@ class DiffusersEngine:
         """
         try:
             mine = _TURN.acquire(blocking=False)
+            if not mine:
+                on_step(Step(note="another run"))
             while not mine and not cancel.is_set():
-                self._waiting = "another run"
                 mine = _TURN.acquire(timeout=_LOOK)
-            self._waiting = ""
             yield mine
         finally:
-            self._waiting = ""
             with suppress(RuntimeError):
                 _TURN.release()
-
-    def _drawing(self, group: Group) -> Iterator[tuple[Step | None, list[Picture]]]:
-        try:
-            self._waiting = "the model to load"
-            from sdnb.diffusers_engine.drawing import draw
-
-            return draw(self._parts(group.model), group.specs)
-        finally:
-            self._waiting = ""
 
     def _parts(self, model: Model) -> Parts:
         from sdnb.diffusers_engine.pipelines import Shelf, load
