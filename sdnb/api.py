@@ -99,9 +99,7 @@ def diffuse(
     )
     planned = plan(wanted, device=device, dtype=dtype, limit=limit)
     try:
-        return draw(
-            planned, device=device, dtype=dtype, cache=cache, redraw=redraw, progress=progress
-        ).results
+        return draw(planned, How(device, dtype, cache, redraw), progress=progress).results
     except Stopped:
         pass
     raise KeyboardInterrupt
@@ -128,6 +126,26 @@ def plan(
 
 
 @dataclass(frozen=True)
+class How:
+    """How a sweep is drawn, whatever its pictures are.
+
+    Attributes
+    ----------
+    device, dtype : str or None
+        Those of `Sdnb` unless given.
+    cache : bool
+        Whether the store is read and written.
+    redraw : bool
+        Whether what the store has is drawn again.
+    """
+
+    device: str | None = None
+    dtype: str | None = None
+    cache: bool = True
+    redraw: bool = False
+
+
+@dataclass(frozen=True)
 class Drawn:
     """A run that ended well: its results, and whether progress was displayed."""
 
@@ -136,14 +154,7 @@ class Drawn:
 
 
 def draw(
-    planned: Sweep,
-    *,
-    device: str | None = None,
-    dtype: str | None = None,
-    cache: bool = True,
-    redraw: bool = False,
-    progress: bool | None = None,
-    tell: Callable[[str], None] = print,
+    planned: Sweep, how: How, *, progress: bool | None = None, tell: Callable[[str], None] = print
 ) -> Drawn:
     """Draw a planned sweep in a thread, showing progress in this one.
 
@@ -160,8 +171,8 @@ def draw(
         Every picture failed, or the store cannot be written.
     """
     global _last
-    engine = engine_for(device, dtype)
-    keep = store_for() if cache else None
+    engine = engine_for(how.device, how.dtype)
+    keep = store_for() if how.cache else None
     show = Progress(len(planned.specs)) if _wanted(progress) else None
     pictures: list[Picture | None] = [None] * len(planned.specs)
     events: SimpleQueue[Any] = SimpleQueue()
@@ -178,7 +189,7 @@ def draw(
     def work() -> None:
         failure: BaseException | None = None
         try:
-            for item in runner.run(planned, engine, keep, on_step, cancel, redraw=redraw):
+            for item in runner.run(planned, engine, keep, on_step, cancel, redraw=how.redraw):
                 events.put(item)
         except BaseException as error:
             failure = error.with_traceback(None) if isinstance(error, SdnbError) else error
@@ -244,16 +255,10 @@ def _nothing_drawn(results: Results) -> RenderError | None:
     return RenderError(f"nothing could be drawn: {reasons[0]}{more}")
 
 
-def dry_run(
-    planned: Sweep,
-    *,
-    device: str | None = None,
-    dtype: str | None = None,
-    cache: bool = True,
-    redraw: bool = False,
-) -> str:
+def dry_run(planned: Sweep, how: How) -> str:
     """Tell in a few lines what a sweep would draw and cost; draws nothing."""
-    cost = runner.estimate(planned, engine_for(device, dtype), store_for() if cache else None, redraw=redraw)
+    keep = store_for() if how.cache else None
+    cost = runner.estimate(planned, engine_for(how.device, how.dtype), keep, redraw=how.redraw)
     lines = [f"{axis.name}: {', '.join(axis.labels)}" for axis in planned.axes]
     double = f" ({cost.pictures} different)" if cost.pictures != cost.places else ""
     lines.append(

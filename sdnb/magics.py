@@ -58,14 +58,13 @@ class SdnbMagics(Magics):
         asked = cell.read(line, body, self._names)
         from sdnb import api
 
-        where = {"device": asked.device, "dtype": asked.dtype}
-        kept = {"cache": not asked.no_cache, "redraw": asked.redraw}
-        planned = api.plan(asked.request, limit=asked.limit, **where)
+        planned = api.plan(asked.request, device=asked.device, dtype=asked.dtype, limit=asked.limit)
+        how = api.How(asked.device, asked.dtype, cache=not asked.no_cache, redraw=asked.redraw)
         if asked.dry_run:
-            print(api.dry_run(planned, **where, **kept))
+            print(api.dry_run(planned, how))
             return None
         try:
-            drawn = api.draw(planned, **where, **kept, progress=False if asked.quiet else None)
+            drawn = api.draw(planned, how, progress=False if asked.quiet else None)
         except Stopped as stopped:
             self._bind(asked.out, stopped.results)
             raise

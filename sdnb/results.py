@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from sdnb import contact_sheet, entry, grid, layout
+from sdnb import cell, contact_sheet, entry, grid, layout
 from sdnb.errors import MissingExtra, RequestError, StoreError
 from sdnb.picture import Picture
 from sdnb.settings import current
@@ -113,8 +113,6 @@ class Results(Sequence[Picture]):
 
     def to_cell(self) -> str:
         """Write the ``%%diffuse`` cell that draws these pictures."""
-        from sdnb import cell
-
         return cell.write(self.sweep)
 
     def to_frame(self) -> DataFrame:

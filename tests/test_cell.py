@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
-from planning import NASTY, PIECES, planned, requests
 
 from sdnb import cell
 from sdnb.errors import RequestError, SdnbError
 from sdnb.sweep import Request
+from tests.planning import NASTY, PIECES, planned, requests
 
 FLAGS = [f" --{option.flag} " for option in cell.OPTIONS]
 LINE = st.lists(st.sampled_from([*PIECES, *FLAGS, "1..3", "euler", "random", " all "]), max_size=14).map(

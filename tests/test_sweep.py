@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planning import MODELS, planned, requests, resolve
 
 from sdnb.errors import ModelError, RequestError, SdnbError
 from sdnb.models import Model
 from sdnb.settings import Sdnb
 from sdnb.sweep import Request, plan, request
+from tests.planning import MODELS, planned, requests, resolve
 
 
 def test_a_single_picture_has_no_axes():
