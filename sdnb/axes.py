@@ -17,12 +17,13 @@ from numbers import Integral, Real
 from random import SystemRandom
 from typing import Any, Literal
 
+from sdnb import ranges
 from sdnb.errors import RequestError, unknown
 from sdnb.option_line import quote, split
+from sdnb.ranges import MAX_VALUES
 
 __all__ = ["ALL", "MAX_VALUES", "SETTINGS", "Drawn", "Setting", "label", "named", "read", "values", "write"]
 
-MAX_VALUES = 10_000
 ALL = "all"
 _RANDOM_SEEDS = 2**32
 
@@ -68,15 +69,7 @@ SETTINGS = {
 }
 _SHORT = {s.option: s.name for s in SETTINGS.values()} | {"clip_skip": "clip_skip"}
 
-_N = r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{1,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,2})?"
-_COUNT = r"\[\s*(?P<count>[0-9]{1,40})\s*\]"
-_COUNT2 = _COUNT.replace("count", "count2")
-_NUMBER = re.compile(_N)
-_RANGE = re.compile(
-    rf"(?P<first>{_N})\s*(?:\.\.\s*(?P<last>{_N})(?:\s*:\s*(?P<step>{_N})|\s*{_COUNT})?"
-    rf"|-\s*(?P<last2>{_N})(?:\s*\(\s*(?P<sign>[+-]?)\s*(?P<step2>{_N})\s*\)|\s*{_COUNT2})?)"
-)
-_RANDOM = re.compile(rf"random\s*(?:{_COUNT})?")
+_RANDOM = re.compile(r"random\s*(?:\[\s*([0-9]{1,40})\s*\])?")
 _SIZE = re.compile(r"([0-9]{1,9})(?:\s*[xX×*]\s*([0-9]{1,9}))?")
 _NAME = re.compile(r"\$([^\W\d]\w*)")
 _PLAIN = re.compile(r"[\w.+/@?&=:~^][\w.+/@?&=:~^-]*")
@@ -141,7 +134,7 @@ def read(setting: str, text: str, lookup: Callable[[str], Any] | None = None) ->
                 )
         found.extend(_element(kind, element.text, element.quoted))
         if len(found) > MAX_VALUES:
-            raise _too_many(kind, len(found))
+            raise RequestError(f"{kind.option}: {len(found)} values are too many; the most is {MAX_VALUES}")
     return tuple(found)
 
 
@@ -248,46 +241,19 @@ def _element(kind: Setting, text: str, quoted: bool) -> tuple[Any, ...]:
 
 
 def _numbers(kind: Setting, text: str) -> tuple[Any, ...]:
-    if _NUMBER.fullmatch(text):
-        return (_number(kind, Fraction(text), text),)
     if kind.name == "seed" and (drawn := _RANDOM.fullmatch(text)):
-        count = int(drawn["count"] or 1)
+        count = int(drawn[1] or 1)
         if not 1 <= count <= MAX_VALUES:
             raise RequestError(f"seed: {text!r} asks for {count} seeds; 1 to {MAX_VALUES} can be drawn")
         return tuple(map(Drawn, SystemRandom().sample(range(_RANDOM_SEEDS), count)))
-    if asked := _RANGE.fullmatch(text):
-        return _range(kind, text, asked)
-    what = "number" if kind.kind == "number" else "whole number"
-    raise RequestError(f"{kind.option}: {text!r} is no {what} and no range; write {kind.example}")
-
-
-def _range(kind: Setting, text: str, asked: re.Match[str]) -> tuple[Any, ...]:
-    first, last = Fraction(asked["first"]), Fraction(asked["last"] or asked["last2"])
-    way = 1 if last >= first else -1
-    if (number := asked["count"] or asked["count2"]) is not None:
-        count = int(number)
-        if count < 1:
-            raise RequestError(f"{kind.option}: {text!r} asks for no values")
-        if count > MAX_VALUES:
-            raise _too_many(kind, count)
-        step = (last - first) / max(count - 1, 1)
-        if count > 1 and (step == 0 or (kind.kind == "whole" and abs(step) < 1)):
-            raise RequestError(f"{kind.option}: there are no {count} different values in {text!r}")
-        found = [first + step * i for i in range(count)]
-        if kind.kind == "whole":  # as the web UI does: 1-10 [5] is 1,3,5,7,10
-            found = [Fraction(int(value)) for value in found]
-    else:
-        said = asked["step"] or (asked["step2"] and asked["sign"] + asked["step2"].lstrip("+"))
-        step = Fraction(said) if said and _NUMBER.fullmatch(said) else Fraction(0 if said else way)
-        if step > 0 > way and not asked["sign"]:
-            step = -step
-        if step * way <= 0:
-            raise RequestError(f"{kind.option}: no steps of {said} lead from {first} to {last} in {text!r}")
-        count = int((last - first) / step) + 1
-        if count > MAX_VALUES:
-            raise _too_many(kind, count)
-        found = [first + step * i for i in range(count)]
-    return tuple(_number(kind, value, text) for value in found)
+    try:
+        numbers = ranges.expand(text, whole=kind.kind == "whole")
+    except RequestError as error:
+        raise RequestError(f"{kind.option}: {error}") from None
+    if numbers is None:
+        what = "number" if kind.kind == "number" else "whole number"
+        raise RequestError(f"{kind.option}: {text!r} is no {what} and no range; write {kind.example}")
+    return tuple(_number(kind, value, text) for value in numbers)
 
 
 def _number(kind: Setting, value: Fraction, text: str) -> int | float:
@@ -352,7 +318,3 @@ def _text(kind: Setting, value: object) -> str:
         return str(value)
     # A cell's options stand on one line; text encoders read any white space as one space.
     return " ".join(line for line in value.splitlines()).strip()
-
-
-def _too_many(kind: Setting, count: int) -> RequestError:
-    return RequestError(f"{kind.option}: {count} values are too many; the most is {MAX_VALUES}")

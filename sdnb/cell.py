@@ -18,10 +18,13 @@ from sdnb.sweep import Request, Sweep
 __all__ = ["OPTIONS", "Cell", "Option", "complete", "manual", "parse", "read", "write"]
 
 _MAGIC = re.compile(r"%%diffuse(?!\w)([^\n]*)(?:\n(.*))?", re.DOTALL)
-_RULE = re.compile(r"(\\*)---[^\S\n]*")
+_RULE = re.compile(r"---\s*")
+# Lines that mean something to us or, wherever they stand, to IPython, which takes the >>> of a pasted
+# session away. A backslash in front makes them text.
+_MARKED = re.compile(r"\\*(?:---\s*|\s*>>>.*)")
 _NAME = re.compile(r"\$([^\W\d]\w*)")
-# A cell whose second line looks like a prompt of a Python session is stripped of it by IPython.
-_PASTED = re.compile(r"\s*(>>>|\.\.\.|In \[)")
+# These it takes away only in the first two lines of a cell.
+_PASTED = re.compile(r"\s*(\.\.\.|In \[)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,12 +139,11 @@ def _body(body: str, words: tuple[str, ...]) -> tuple[str, ...]:
     if not body.strip():
         raise RequestError("the cell has no prompt; write one below its first line, such as: a red fox")
     parts: list[list[str]] = [[]]
-    for line in body.split("\n"):
-        rule = _RULE.fullmatch(line)
-        if rule and not rule[1]:
+    for line in body.splitlines():
+        if _RULE.fullmatch(line):
             parts.append([])
         else:
-            parts[-1].append(line[1:] if rule else line)
+            parts[-1].append(line[1:] if line.startswith("\\") and _MARKED.fullmatch(line) else line)
     prompts = tuple("\n".join(lines).strip() for lines in parts)
     for number, prompt in enumerate(prompts, 1):
         if not prompt:
@@ -302,6 +304,6 @@ def _own(sweep: Sweep) -> dict[str, tuple[Any, ...]]:
 
 
 def _escape_rules(prompt: str) -> str:
-    """Put a backslash before a line that would part two prompts, or looks as if it already had one."""
-    lines = prompt.strip().split("\n")
-    return "\n".join("\\" + line if _RULE.fullmatch(line) else line for line in lines)
+    """Put a backslash before lines that would not be read as text, or look as if they already had one."""
+    lines = prompt.strip().splitlines()
+    return "\n".join("\\" + line if _MARKED.fullmatch(line) else line for line in lines)

@@ -194,5 +194,5 @@ def complete(
 
 def _in_value(text: str, option: Option) -> bool:
     """Whether the cursor still stands in the option's value: nothing yet, or just behind a comma."""
-    text = text.rstrip().strip("\"'")
-    return not text or (option.takes == "list" and text.endswith(","))
+    behind = r"(.*,)?\s*[\"']?" if option.takes == "list" else r"[\"']?"
+    return re.fullmatch(behind, text, re.DOTALL) is not None

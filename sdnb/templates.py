@@ -17,7 +17,7 @@ from math import prod
 
 from sdnb.errors import RequestError
 
-__all__ = ["MAX_ALTERNATIVES", "Prompts", "Slot", "Template", "escape", "parse"]
+__all__ = ["MAX_ALTERNATIVES", "Prompts", "Slot", "Template", "escape", "parse", "tidy"]
 
 MAX_ALTERNATIVES = 10_000
 MAX_DEPTH = 50
@@ -89,9 +89,8 @@ class Template:
         for part in self.parts:
             if isinstance(part, Slot) and part.axis == axis:
                 texts = tuple(part.texts[position] for position in positions)
-                parts.append(texts[0] if len(texts) == 1 else replace(part, texts=texts))
-            else:
-                parts.append(part)
+                part = texts[0] if len(texts) == 1 else replace(part, texts=texts)
+            _append(parts, part)
         return Template(tuple(parts))
 
     @property
@@ -106,12 +105,23 @@ class Template:
         if not self.axes:
             return escape(self.fill())
         texts = []
-        for part in self.parts:
-            if isinstance(part, str):
-                texts.append(_escape_all(part))
-            else:
+        for number, part in enumerate(self.parts, 1):
+            if isinstance(part, Slot):
                 texts.append(f"{{{part.axis}: " + "|".join(map(_escape_all, part.texts)) + "}")
+            else:
+                texts.append(_escape_marks(part) if number == len(self.parts) else _escape_all(part))
         return "".join(texts)
+
+
+def tidy(prompt: str) -> str:
+    r"""Take off what no text encoder sees and no notebook keeps: white space at the ends of all lines.
+
+    Examples
+    --------
+    >>> tidy("  a fox \r\n on the moon\n")
+    'a fox\n on the moon'
+    """
+    return "\n".join(line.rstrip() for line in prompt.splitlines()).strip()
 
 
 def escape(text: str) -> str:
@@ -129,6 +139,10 @@ def escape(text: str) -> str:
     else:
         if not template.axes and template.fill() == text:
             return text
+    return _escape_marks(text)
+
+
+def _escape_marks(text: str) -> str:
     return _MARK.sub(lambda m: m[1] * 2 + "\\" + m[2], text)
 
 
@@ -185,7 +199,7 @@ class Prompts:
 
 
 def _kept(prompt: str) -> str:
-    if not (prompt := prompt.strip()):
+    if not (prompt := tidy(prompt)):
         raise RequestError("one of the alternatives leaves the prompt empty; keep a word beside it")
     return prompt
 
@@ -227,10 +241,7 @@ def parse(text: str) -> Template:
     lengths: dict[str, int] = {}
     for item in named:
         if isinstance(item, str):
-            if parts and isinstance(parts[-1], str):
-                parts[-1] += item
-            else:
-                parts.append(item)
+            _append(parts, item)
             continue
         name, group = item
         if (number := _count(group)) > MAX_ALTERNATIVES:
@@ -245,6 +256,14 @@ def parse(text: str) -> Template:
             )
         parts.append(slot)
     return Template(tuple(parts))
+
+
+def _append(parts: list[str | Slot], part: str | Slot) -> None:
+    """Add a part; a literal one goes on where a literal one ends."""
+    if isinstance(part, str) and parts and isinstance(parts[-1], str):
+        parts[-1] += part
+    else:
+        parts.append(part)
 
 
 def _nodes(text: str) -> list[str | _Group]:

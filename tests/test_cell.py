@@ -98,6 +98,7 @@ def test_names_of_the_notebook():
         ("a\n---\nb\n--- \nc", ("a", "b", "c")),
         ("a\n\\---\nb", ("a\n---\nb",)),
         ("a\n\\\\---\nb", ("a\n\\---\nb",)),
+        ("\\>>> a\n>>> b\n\\ c", (">>> a\n>>> b\n\\ c",)),
         ("a --- b\n----", ("a --- b\n----",)),
         ("{a|b} \\{c\\|d}", ("{a|b} \\{c\\|d}",)),
     ],
@@ -181,8 +182,13 @@ def test_any_text_gives_a_cell_or_an_error(line, body):
 
 def test_write_is_explicit():
     """A written cell says everything that decides its pictures, axes first."""
-    sweep = planned("{red|blue} fox", scheduler=["Euler a", "ddim"], seed="1..3", steps=[10, 20], rows="steps",
-                    zips=["steps", "scheduler"], negative_prompt="dark, noisy")  # fmt: skip
+    zipped = {
+        "scheduler": ["Euler a", "ddim"],
+        "seed": "1..3",
+        "steps": [10, 20],
+        "zips": ["steps", "scheduler"],
+    }
+    sweep = planned("{red|blue} fox", **zipped, rows="steps", negative_prompt="dark, noisy")
     assert cell.write(sweep) == (
         '%%diffuse --scheduler euler_a,ddim --seed 1..3 --steps 10,20 --negative "dark, noisy" --model mini '
         "--guidance 4 --size 128x128 --zip steps,scheduler --rows steps\n{red|blue} fox\n"

@@ -110,10 +110,9 @@ def test_narrowing_keeps_what_was_chosen(text, data):
     number = len(template.axes[name])
     kept = data.draw(st.lists(st.integers(0, number - 1), min_size=1, unique=True))
     narrowed = parse(template.narrow(name, kept).source)
-    expected = []
     axes = template.axes
-    for at in product(*(kept if axis == name else range(len(texts)) for axis, texts in axes.items())):
-        expected.append(template.fill(**dict(zip(axes, at, strict=True))))
+    places = product(*(kept if axis == name else range(len(texts)) for axis, texts in axes.items()))
+    expected = [template.fill(**dict(zip(axes, at, strict=True))) for at in places]
     assert everything(narrowed) == expected
     assert set(narrowed.axes) == set(axes) - ({name} if len(kept) == 1 else set())
 
