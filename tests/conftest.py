@@ -1,22 +1,30 @@
-"""Fixtures: a store of its own for every test, an engine that needs no torch, real shells."""
+"""Fixtures: a store of its own for every test, an engine that needs no torch, real shells, a browser."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sdnb import api, settings
 from sdnb.testing import FakeEngine
 
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+]  # fmt: skip
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
 
 @pytest.fixture(autouse=True)
 def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give each test an empty store and fresh settings."""
     for name in list(os.environ):
-        if name.startswith("SDNB_") and name != "SDNB_REQUIRE_E2E":
+        if name.startswith("SDNB_") and name not in ("SDNB_REQUIRE_E2E", "SDNB_SCREENSHOTS"):
             monkeypatch.delenv(name)
     folder = tmp_path / "sdnb-cache"
     monkeypatch.setenv("SDNB_CACHE_DIR", str(folder))
@@ -46,3 +54,24 @@ def shell():
     yield made
     made.run_line_magic("unload_ext", "sdnb")
     InteractiveShell.clear_instance()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Start Playwright's own browser, or else one on the PATH."""
+    from playwright.sync_api import Error, sync_playwright
+
+    with sync_playwright() as playwright:
+        paths = [None, *filter(None, map(shutil.which, BROWSERS))]
+        for path in paths:
+            try:
+                started = playwright.chromium.launch(executable_path=path, args=FLAGS)
+            except Error:
+                continue
+            yield started
+            started.close()
+            return
+    reason = f"no browser: neither Playwright's own nor any of {', '.join(BROWSERS)}"
+    if os.environ.get("SDNB_REQUIRE_E2E") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
 from html.parser import HTMLParser
 from io import BytesIO
 from itertools import product
@@ -204,29 +203,24 @@ def test_all_failed_is_still_a_grid():
 
 
 @pytest.mark.browser
-def test_in_a_browser(tmp_path):
-    """Without JavaScript headings stay in view when scrolled, and a click enlarges the picture in place."""
-    from playwright.sync_api import sync_playwright
-
+def test_headings_stay_and_tiles_grow_without_javascript(browser, tmp_path):
+    """On a big grid headings stay in view when scrolled, and a click enlarges the picture in place."""
     swept = sweep(("seed", tuple(range(12))), ("guidance_scale", tuple(float(i) for i in range(10))))
     html = grid.html(stored(tmp_path, swept), swept, kilobytes=700)
     (tmp_path / "page.html").write_text(f"<!doctype html><meta charset=utf-8>{html}", "utf-8")
-    found = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 900, "height": 800}, java_script_enabled=False)
-        page.goto((tmp_path / "page.html").as_uri())
-        box = page.locator(".sdnb section").bounding_box()
-        page.mouse.move(box["x"] + 300, box["y"] + 300)
-        page.mouse.wheel(400, 600)
-        page.wait_for_timeout(300)
-        row, column = page.locator("th[scope=row]").nth(6), page.locator("th[scope=col]").nth(6)
-        assert abs(row.bounding_box()["x"] - box["x"]) < 2
-        assert 0 <= column.bounding_box()["y"] - box["y"] < 40
-        tile = page.locator("td").nth(66)
-        before = tile.locator("img").bounding_box()
-        tile.locator("summary").click()
-        after = tile.locator("img").bounding_box()
-        assert after["width"] >= 1.9 * before["width"]
-        assert tile.get_by_text("guidance", exact=True).is_visible()
-        browser.close()
+    page = browser.new_page(viewport={"width": 900, "height": 800}, java_script_enabled=False)
+    page.goto((tmp_path / "page.html").as_uri())
+    box = page.locator(".sdnb section").bounding_box()
+    page.mouse.move(box["x"] + 300, box["y"] + 300)
+    page.mouse.wheel(400, 600)
+    page.wait_for_timeout(300)
+    row, column = page.locator("th[scope=row]").nth(6), page.locator("th[scope=col]").nth(6)
+    assert abs(row.bounding_box()["x"] - box["x"]) < 2
+    assert 0 <= column.bounding_box()["y"] - box["y"] < 40
+    tile = page.locator("td").nth(66)
+    before = tile.locator("img").bounding_box()
+    tile.locator("summary").click()
+    after = tile.locator("img").bounding_box()
+    assert after["width"] >= 1.9 * before["width"]
+    assert tile.get_by_text("guidance", exact=True).is_visible()
+    page.close()

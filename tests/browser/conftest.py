@@ -1,11 +1,10 @@
-"""Fixtures: a real JupyterLab with folders of its own, and a real browser."""
+"""Fixtures: a real JupyterLab with folders of its own."""
 
 from __future__ import annotations
 
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 import time
@@ -16,11 +15,6 @@ from typing import Any
 import nbformat
 import pytest
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-]  # fmt: skip
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
 IDLE = """() => {
   const panel = window.jupyterapp.shell.currentWidget;
@@ -30,27 +24,6 @@ IDLE = """() => {
   return session?.session?.kernel?.status === 'idle'
     && !marks.includes('[*]:') && pictures.every(p => p.complete);
 }"""
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Start Playwright's own browser, or else one on the PATH."""
-    from playwright.sync_api import Error, sync_playwright
-
-    with sync_playwright() as playwright:
-        paths = [None, *filter(None, map(shutil.which, BROWSERS))]
-        for path in paths:
-            try:
-                started = playwright.chromium.launch(executable_path=path, args=FLAGS)
-            except Error:
-                continue
-            yield started
-            started.close()
-            return
-    reason = f"no browser: neither Playwright's own nor any of {', '.join(BROWSERS)}"
-    if os.environ.get("SDNB_REQUIRE_E2E") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
