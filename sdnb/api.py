@@ -219,7 +219,7 @@ def draw(
     if failure := _nothing_drawn(results):
         raise failure
     if show is not None:
-        show.close()
+        show.close(f"{len(pictures)} pictures")
     return Drawn(results, show is not None and show.shown)
 
 

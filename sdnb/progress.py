@@ -119,12 +119,12 @@ class Progress:
             f"<span>{escape(self.text())}</span><div>{images}</div></div>"
         )
 
-    def close(self, last: str = "") -> None:
-        """End the display; `last` stays where it stood."""
-        if self._handle is not None and last:
+    def close(self, last: str) -> None:
+        """End the display; the line `last` stays where it stood."""
+        if self._handle is not None:
             self._handle.update(_Shown(last, f'<div class="sdnb-progress">{escape(last)}</div>'))
         if self._terminal:
-            sys.stderr.write("\r\x1b[K" + (last + "\n" if last else ""))
+            sys.stderr.write("\r\x1b[K" + last + "\n")
             sys.stderr.flush()
         self._previews = []
 
