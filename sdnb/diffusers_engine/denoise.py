@@ -139,7 +139,7 @@ class Batch:
         with torch.inference_mode():
             encoded = prompts.encode(parts, _texts(parts, self.specs))
             self._lanes = [self._lane(rows, schedulers[rows[0]], encoded) for rows in lanes.values()]
-        self.notes = [encoded[spec.prompt, spec.clip_skip].note for spec in specs]
+        self.notes = [_notes(parts, spec, encoded) for spec in specs]
         self.total = max(len(lane.timesteps) for lane in self._lanes)
         self._live = list(self._lanes)
         self._conditions: tuple[dict[str, Any], list[int]] | None = None
@@ -291,6 +291,13 @@ def _texts(parts: Parts, specs: Sequence[ImageSpec]) -> list[tuple[str, int]]:
     needed = [spec for spec in specs if guided(parts, spec)]
     wanted += [(s.negative_prompt, 0) for s in needed if s.negative_prompt or not parts.zero_empty_negative]
     return wanted
+
+
+def _notes(parts: Parts, spec: ImageSpec, encoded: dict[Any, prompts.Embedding]) -> list[str]:
+    notes = [encoded[spec.prompt, spec.clip_skip].note]
+    if guided(parts, spec) and spec.negative_prompt:
+        notes.append(encoded[spec.negative_prompt, 0].note.replace("the prompt", "the negative prompt", 1))
+    return [note for note in notes if note]
 
 
 def _strength(parts: Parts, guidance: float, rows: int, dtype: torch.dtype) -> Tensor | None:

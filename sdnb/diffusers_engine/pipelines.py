@@ -218,7 +218,7 @@ def _assemble(
             return load_tokenizer(model, name)
         ours = not name.startswith("text_encoder")
         cls = getattr(diffusers if ours else transformers, said)
-        return _weights(cls, model.path / name, dtype).to(device)
+        return _weights(cls, model, name, dtype).to(device).eval()
 
     family = "sdxl" if "text_encoder_2" in index else "sd"
     suffixes = ("", "_2") if family == "sdxl" else ("",)
@@ -230,9 +230,7 @@ def _assemble(
     ):
         from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 
-        checker = (
-            _weights(StableDiffusionSafetyChecker, model.path / "safety_checker", dtype).to(device).eval()
-        )
+        checker = _weights(StableDiffusionSafetyChecker, model, "safety_checker", dtype).to(device).eval()
         extractor = _image_processor(model.path / "feature_extractor")
     scheduler = getattr(diffusers, index["scheduler"][1])
     parts = Parts(
@@ -240,9 +238,9 @@ def _assemble(
         path=model.path,
         device=device,
         dtype=dtype,
-        unet=part("unet").eval(),
-        vae=part("vae").eval(),
-        text_encoders=tuple(part(f"text_encoder{suffix}").eval() for suffix in suffixes),
+        unet=part("unet"),
+        vae=part("vae"),
+        text_encoders=tuple(part(f"text_encoder{suffix}") for suffix in suffixes),
         tokenizers=tuple(part(f"tokenizer{suffix}") for suffix in suffixes),
         scheduler_config=scheduler.from_pretrained(model.path / "scheduler", local_files_only=True).config,
         safety_checker=checker,
@@ -257,14 +255,21 @@ def _assemble(
     return parts
 
 
-def _weights(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
+def _weights(cls: Any, model: Model, name: str, dtype: torch.dtype) -> Any:
+    folder = model.path / name
     plain = [file for file in folder.glob("*.safetensors") if ".fp16." not in file.name]
     options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
     # transformers renamed the keyword first; diffusers takes the old one in every version we support
     options["torch_dtype" if issubclass(cls, diffusers.ModelMixin) else "dtype"] = dtype
     if not plain:
         options["variant"] = "fp16"
-    return cls.from_pretrained(folder, **options)
+    made, info = cls.from_pretrained(folder, output_loading_info=True, **options)
+    missing = [key for key in info["missing_keys"] if not key.endswith("position_ids")]
+    if missing:  # the libraries would fill them with random numbers
+        raise ModelError(
+            f"the {name} of {model.name} lacks {len(missing)} of its tensors, such as {min(missing)}"
+        )
+    return made
 
 
 def load_tokenizer(model: Model, name: str = "tokenizer") -> Any:

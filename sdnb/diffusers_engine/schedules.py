@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -106,6 +107,8 @@ def step_keywords(scheduler: Any, generators: list[Any], seeds: list[int]) -> di
     takes = inspect.signature(scheduler.step).parameters
     if hasattr(scheduler, "noise_sampler_seed"):
         scheduler.noise_sampler_seed = seeds
+        # it warns that 5.1344337463 is not 5.134434, at every run
+        warnings.filterwarnings("ignore", message="Should have", module=r"torchsde\.")
     keywords: dict[str, Any] = {"return_dict": False}
     if "eta" in takes:
         keywords["eta"] = 0.0

@@ -1,0 +1,162 @@
+"""Decoding: a second chance in full precision, failures with a reason, the safety checker."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from sdnb.diffusers_engine import DiffusersEngine, decode, denoise
+from sdnb.diffusers_engine.pipelines import load
+
+from .tiny import apart, render, spec_of
+
+
+@pytest.fixture
+def half(sd):
+    """Give an engine in bfloat16 with the tiny model loaded."""
+    engine = DiffusersEngine(device="cpu", dtype="bfloat16", memo={})
+    return engine, engine._parts(sd)
+
+
+def overflowing(vae, monkeypatch, *, always=False):
+    """Let a VAE overflow in half precision, as that of SDXL does."""
+    right = vae.decode
+
+    def wrong(latents, **options):
+        if always or latents.dtype != torch.float32:
+            return (torch.full((len(latents), 3, 64, 64), float("nan"), dtype=latents.dtype),)
+        return right(latents, **options)
+
+    monkeypatch.setattr(vae, "decode", wrong)
+
+
+def test_an_overflow_is_decoded_again_in_float32(half, sd, monkeypatch):
+    """A VAE that gives NaN in half precision decodes in full precision, says so, and is as before."""
+    engine, parts = half
+    (before,) = render(engine, sd, spec_of(sd))
+    overflowing(parts.vae, monkeypatch)
+    (picture,) = render(engine, sd, spec_of(sd))
+    assert picture.notes == ("decoded again in float32: the VAE overflowed in half precision",)
+    assert apart(picture.image, before.image) <= 12
+    assert parts.vae.dtype == torch.bfloat16
+
+
+def test_what_stays_infinite_fails_with_the_reason(half, sd, monkeypatch):
+    """NaN in float32 too is a failed picture."""
+    engine, parts = half
+    overflowing(parts.vae, monkeypatch, always=True)
+    (picture,) = render(engine, sd, spec_of(sd))
+    assert "not finite" in picture.error
+    assert picture.pixels is None
+
+
+def test_numbers_that_are_not_finite_in_the_latents_are_not_decoded(engine, sd, monkeypatch):
+    """A run that ends in NaN fails with scheduler and steps in the reason; its neighbours are drawn."""
+    step = denoise.Lane.step
+
+    def poisoned(lane, predicted):
+        step(lane, predicted)
+        lane.latents[0, 0, 0, 0] = float("nan")
+
+    monkeypatch.setattr(denoise.Lane, "step", poisoned)
+    bad, good = render(engine, sd, spec_of(sd, seed=0), spec_of(sd, seed=1))
+    assert bad.error.startswith("euler gave numbers that are not finite in 5 steps")
+    assert not good.error
+
+
+def test_conversion_is_that_of_the_image_processor(engine, sd):
+    """The same latents become the same bytes as by diffusers' VaeImageProcessor."""
+    from diffusers.image_processor import VaeImageProcessor
+
+    parts = engine._parts(sd)
+    latents = torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        pixels = parts.vae.decode(latents / parts.vae.config.scaling_factor, return_dict=False)[0]
+    theirs = VaeImageProcessor().postprocess(pixels, output_type="pil")
+    ours = decode.decode(parts, list(latents), denoise.out_of_memory)
+    for made, image in zip(ours, theirs, strict=True):
+        assert apart(made.image, image) == 0
+
+
+def test_memory_that_runs_out_halves_what_is_decoded_at_once(engine, sd, monkeypatch):
+    """Pictures are decoded in smaller batches, and where one is too many it fails with the reason."""
+    parts = engine._parts(sd)
+    latents = list(torch.randn(5, 4, 8, 8))
+    whole = decode.decode(parts, latents, denoise.out_of_memory)
+    right, fits = parts.vae.decode, 2
+
+    def scarce(some, **options):
+        if len(some) > fits:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return right(some, **options)
+
+    monkeypatch.setattr(parts.vae, "decode", scarce)
+    for one, other in zip(whole, decode.decode(parts, latents, denoise.out_of_memory), strict=True):
+        assert apart(one.image, other.image) <= 1
+    fits = 0
+    failed = decode.decode(parts, latents[:2], denoise.out_of_memory)
+    assert ["smaller size" in made.error for made in failed] == [True, True]
+
+
+class _Checker:
+    """Blocks the first picture of each batch, as the checker of a checkpoint reports it."""
+
+    def __call__(self, images, clip_input):
+        return images, [True] + [False] * (len(clip_input) - 1)
+
+
+class _Seen(dict):
+    pixel_values = torch.zeros(2, 3, 8, 8)
+
+    def to(self, device):
+        return self
+
+
+def test_a_blocked_picture_is_black_and_says_so(engine, sd):
+    """The checkpoint's own safety checker blanks a picture with a note; the others stay."""
+    parts = replace(
+        engine._parts(sd), safety_checker=_Checker(), feature_extractor=lambda images, return_tensors: _Seen()
+    )
+    blocked, free = decode.decode(parts, list(torch.randn(2, 4, 8, 8)), denoise.out_of_memory)
+    assert blocked.notes == [decode.BLOCKED]
+    assert not np.asarray(blocked.image).any()
+    assert free.notes == []
+    assert np.asarray(free.image).any()
+
+
+def test_a_real_safety_checker_is_loaded_and_asked(sd, tmp_path):
+    """A folder with a safety checker is drawn with it, unless the user switched it off."""
+    import json
+    import shutil
+
+    from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+    from transformers import CLIPConfig, CLIPImageProcessorPil
+
+    folder = tmp_path / "checked"
+    shutil.copytree(sd.path, folder)
+    vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = CLIPConfig(projection_dim=8, vision_config=vision | {"image_size": 30, "patch_size": 10})
+    checker = StableDiffusionSafetyChecker(config)
+    checker.concept_embeds_weights.data.fill_(-10.0)  # every score is above its threshold
+    checker.concept_embeds.data.fill_(1.0)
+    checker.save_pretrained(folder / "safety_checker")
+    size = {"height": 30, "width": 30}
+    CLIPImageProcessorPil(size={"shortest_edge": 30}, crop_size=size).save_pretrained(
+        folder / "feature_extractor"
+    )
+    index = json.loads((folder / "model_index.json").read_text())
+    index["safety_checker"] = ["stable_diffusion", "StableDiffusionSafetyChecker"]
+    index["feature_extractor"] = ["transformers", "CLIPImageProcessor"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+    model = replace(sd, path=folder)
+    on, off = DiffusersEngine(device="cpu"), DiffusersEngine(device="cpu", safety_checker=False)
+    (checked,) = render(on, model, spec_of(sd, num_inference_steps=2))
+    assert not np.asarray(checked.image).any()
+    assert checked.notes == (decode.BLOCKED,)
+    (unchecked,) = render(off, model, spec_of(sd, num_inference_steps=2))
+    assert np.asarray(unchecked.image).any()
+    assert on.identity(model) != off.identity(model)
+    assert load(model, "cpu", "float32", safety_checker=False).safety_checker is None
