@@ -1,0 +1,102 @@
+"""Measure every row, print the table, write RESULTS.md: `python -m benchmarks [--full] [ROW ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from statistics import quantiles
+
+import psutil
+
+from benchmarks.rows import FULL, GUIDANCE, ROWS, STEPS, Row
+
+HERE = Path(__file__).resolve().parent
+NAMES = {row.__name__: row for row in (*ROWS, *FULL)}
+QUIET = {f"{name}_VERBOSITY": "error" for name in ("TRANSFORMERS", "DIFFUSERS")} | {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1"
+}
+ABOUT = """\
+# Benchmarks
+
+sdnb against plain diffusers with the same settings (`plain.py`), both in one run and in the order A B B A;
+each row in a process and with a store of its own; both sides must draw the same pictures. `mini` draws
+{steps} steps at guidance {guidance:g}. A figure is the median of the rounds' ratios, the spread their
+quartiles; "a against b" is sdnb against plain. `make bench` measures again.
+"""
+
+
+def measure(name: str) -> list[Row]:
+    """Measure one row in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.rows", name],
+        stdout=subprocess.PIPE, text=True, check=True, cwd=HERE.parent, env={**os.environ, **QUIET},
+    )  # fmt: skip
+    return [Row(**row) for row in json.loads(done.stdout.splitlines()[-1])]
+
+
+def machine() -> list[str]:
+    """Say what it is measured on, and what else the machine is doing."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        names = [
+            line for line in info.read_text(encoding="utf-8").splitlines() if line.startswith("model name")
+        ]
+        cpu = names[0].partition(":")[2].strip() if names else cpu
+    packages = ("torch", "diffusers", "transformers", "ipython", "sdnb")
+    busy = psutil.cpu_times_percent(interval=3)
+    nice = getattr(busy, "nice", 0.0)
+    return [
+        f"{cpu}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 1e9:.0f} GB, {platform.system()}, "
+        f"Python {platform.python_version()}",
+        ", ".join(f"{name} {version(name)}" for name in packages),
+        f"{time.strftime('%Y-%m-%d')}; when it began others took {100 - busy.idle:.0f} % of the cores "
+        f"({nice:.0f} % at low priority)",
+    ]
+
+
+def table(rows: list[Row]) -> list[str]:
+    """Lay the rows out as a table of Markdown."""
+    lines = ["| what | figure | spread | goal | | behind it |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        goal = "" if row.goal is None else f"{'≤' if row.at_most else '≥'} {row.goal:g}"
+        met = "" if row.goal is None else "met" if row.met else "**missed**"
+        spread = ""
+        if len(row.figures) > 1:
+            low, _, high = quantiles(row.figures, method="inclusive")
+            spread = f"{low:.3g} to {high:.3g}"
+        unit = f" {row.unit}" if row.unit not in ("", "x") else ""
+        lines.append(f"| {row.what} | {row.figure:.3g}{unit} | {spread} | {goal} | {met} | {row.said} |")
+    return lines
+
+
+def main() -> None:
+    """Measure the rows that are asked for; all of them make RESULTS.md."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"one or more of {', '.join(NAMES)}")
+    parser.add_argument("--full", action="store_true", help="the full-size model as well: 10 GB of memory")
+    parser.add_argument("--note", action="append", default=[], help="a line for RESULTS.md")
+    asked = parser.parse_args()
+    if unknown := [name for name in asked.rows if name not in NAMES]:
+        parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    about, rows = machine(), []
+    for name in asked.rows or [row.__name__ for row in (*ROWS, *(FULL if asked.full else ()))]:
+        print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
+        rows += measure(name)
+    lines = table(rows)
+    print("\n".join(lines))
+    if not asked.rows:
+        said = "\n".join(f"- {line}" for line in [*about, *asked.note])
+        text = "\n".join([ABOUT.format(steps=STEPS, guidance=GUIDANCE), said, "", *lines, ""])
+        (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
