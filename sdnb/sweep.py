@@ -17,6 +17,7 @@ from sdnb.axis import Axis
 from sdnb.defaults import Resolve, check, fill
 from sdnb.errors import RequestError, unknown
 from sdnb.models import Model
+from sdnb.prompts import Prompts, tidy
 from sdnb.request import Request, request
 from sdnb.settings import Sdnb
 from sdnb.spec import ImageSpec
@@ -158,7 +159,7 @@ def plan(request: Request, *, settings: Sdnb, resolve: Resolve, limit: int | Non
     ModelError
         A model is missing, or cannot do what is asked.
     """
-    texts = list(map(templates.tidy, request.prompts))
+    texts = list(map(tidy, request.prompts))
     for number, text in enumerate(texts, 1):
         if not text:
             which = f"prompt {number} of {len(texts)}" if len(texts) > 1 else "the prompt"
@@ -166,7 +167,7 @@ def plan(request: Request, *, settings: Sdnb, resolve: Resolve, limit: int | Non
     if not texts:
         raise RequestError("there is no prompt; write one, such as: a red fox")
     filled = fill(replace(request, prompts=tuple(texts)), settings=settings, resolve=resolve)
-    prompts = templates.Prompts(texts)
+    prompts = Prompts(texts)
     if taken := [name for name in prompts.lengths if axes.named(name) in _RESERVED]:
         raise RequestError(f"{{{taken[0]}: …}} in the prompt has the name of a setting; choose another")
     varied = {name: listed for name, listed in filled.request.settings.items() if len(listed) > 1}
@@ -247,7 +248,7 @@ def _groups(lengths: Mapping[str, int], zips: Sequence[tuple[str, ...]]) -> list
 
 def _axis(
     names: tuple[str, ...],
-    prompts: templates.Prompts,
+    prompts: Prompts,
     varied: Mapping[str, tuple[Any, ...]],
     models: Mapping[str, Any],
 ) -> Axis:

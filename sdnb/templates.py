@@ -10,14 +10,14 @@ that the web UI's ``\(`` stays as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count, product
 from math import prod
 
 from sdnb.errors import RequestError
 
-__all__ = ["MAX_ALTERNATIVES", "Prompts", "Slot", "Template", "escape", "parse", "tidy"]
+__all__ = ["MAX_ALTERNATIVES", "Slot", "Template", "escape", "parse"]
 
 MAX_ALTERNATIVES = 10_000
 MAX_DEPTH = 50
@@ -25,7 +25,7 @@ MAX_DEPTH = 50
 _TOKEN = re.compile(r"\\*[{}|]|(?:[^{}|\\]|\\+(?![{}|\\]))+")
 _NAMED = re.compile(r"\s*([^\W\d]\w*)\s*: ?")
 _MARK = re.compile(r"(\\*)([{}|])")
-_OPEN_END = re.compile(r"(\\*)([{}|]|$)")
+_OPEN_END = re.compile(r"(\\*)([{}|]|\Z)")
 
 
 @dataclass(frozen=True)
@@ -113,17 +113,6 @@ class Template:
         return "".join(texts)
 
 
-def tidy(prompt: str) -> str:
-    r"""Take off what no text encoder sees and no notebook keeps: white space at the ends of all lines.
-
-    Examples
-    --------
-    >>> tidy("  a fox \r\n on the moon\n")
-    'a fox\n on the moon'
-    """
-    return "\n".join(line.rstrip() for line in prompt.splitlines()).strip()
-
-
 def escape(text: str) -> str:
     r"""Write a literal prompt so that `parse` gives it back; as it is, where nothing needs a backslash.
 
@@ -149,59 +138,6 @@ def _escape_marks(text: str) -> str:
 def _escape_all(text: str) -> str:
     """Escape text that syntax follows: backslashes at its end are doubled too."""
     return _OPEN_END.sub(lambda m: m[1] * 2 + ("\\" + m[2] if m[2] else ""), text)
-
-
-class Prompts:
-    """Prompt texts with the axes they have: those of the one, or ``prompt`` over all that several give.
-
-    Parameters
-    ----------
-    sources : sequence of str
-        One or more texts for `parse`.
-
-    Attributes
-    ----------
-    lengths : dict of str to int
-        The length of each axis, known without filling in anything.
-    """
-
-    def __init__(self, sources: Sequence[str]) -> None:
-        self._read = [parse(text) for text in sources]
-        self._filled: list[str] = []
-        if len(self._read) == 1:
-            self.lengths = {name: len(texts) for name, texts in self._read[0].axes.items()}
-        else:
-            self.lengths = {"prompt": sum(prod(map(len, t.axes.values())) for t in self._read)}
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        """Return what stands on one of the axes."""
-        return self._read[0].axes[name] if len(self._read) == 1 else tuple(self._all())
-
-    def fill(self, at: Mapping[str, int]) -> str:
-        """Return the prompt at a place on the axes, without white space around it.
-
-        Raises
-        ------
-        RequestError
-            Nothing is left of it.
-        """
-        if len(self._read) > 1:
-            return self._all()[at["prompt"]]
-        return _kept(self._read[0].fill(**{name: at[name] for name in self.lengths}))
-
-    def _all(self) -> list[str]:
-        if not self._filled:
-            for template in self._read:
-                names = template.axes
-                for places in product(*map(range, map(len, names.values()))):
-                    self._filled.append(_kept(template.fill(**dict(zip(names, places, strict=True)))))
-        return self._filled
-
-
-def _kept(prompt: str) -> str:
-    if not (prompt := tidy(prompt)):
-        raise RequestError("one of the alternatives leaves the prompt empty; keep a word beside it")
-    return prompt
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdnb.errors import RequestError, SdnbError
-from sdnb.templates import Prompts, escape, parse
+from sdnb.templates import escape, parse
 
 PIECES = [*"ab{}|\\: \n", "{a|b}", "{c: a|b}", "\\{"]
 NASTY = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
@@ -115,17 +115,3 @@ def test_narrowing_keeps_what_was_chosen(text, data):
     expected = [template.fill(**dict(zip(axes, at, strict=True))) for at in places]
     assert everything(narrowed) == expected
     assert set(narrowed.axes) == set(axes) - ({name} if len(kept) == 1 else set())
-
-
-def test_several_prompts_are_one_axis():
-    """Prompts and their alternatives are laid out one after the other."""
-    prompts = Prompts(["a {red|blue} fox", "a cat"])
-    assert prompts.lengths == {"prompt": 3}
-    assert prompts.texts("prompt") == ("a red fox", "a blue fox", "a cat")
-    assert prompts.fill({"prompt": 1}) == "a blue fox"
-
-
-def test_an_alternative_must_leave_a_prompt():
-    """A prompt of which nothing is left is told."""
-    with pytest.raises(RequestError, match="leaves the prompt empty"):
-        Prompts(["{|a}"]).fill({"prompt": 0})
