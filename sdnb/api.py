@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
-from sdnb import axes, models, runner, settings, sweep
+from sdnb import models, runner, settings, sweep
 from sdnb.engine import Engine, Step
 from sdnb.errors import RenderError, SdnbError, Stopped, unknown
 from sdnb.picture import Picture
@@ -90,13 +90,7 @@ def diffuse(
     >>> results.shape  # doctest: +SKIP
     (2,)
     """
-    wanted = Request(
-        prompts=(prompt,) if isinstance(prompt, str) else tuple(prompt),
-        settings={axes.named(name): axes.values(name, value) for name, value in values.items()},
-        zips=tuple(map(tuple, zip)),
-        rows=rows,
-        cols=cols,
-    )
+    wanted = sweep.request(prompt, values, zips=zip, rows=rows, cols=cols)
     planned = plan(wanted, device=device, dtype=dtype, limit=limit)
     try:
         return draw(planned, How(device, dtype, cache, redraw), progress=progress).results
