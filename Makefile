@@ -20,7 +20,7 @@ lab: .venv/.base .venv/.lab  ## open the examples in JupyterLab
 
 test: .venv/.base .venv/.lab .venv/.test  ## quick tests, notebooks, browser tests
 	$(BIN)/pytest
-	SDNB_PROGRESS=0 $(BIN)/pytest -m "" -p no:doctest --nbval --nbval-sanitize-with tests/sanitize.cfg examples
+	SDNB_PROGRESS=0 $(BIN)/pytest -o addopts=-q --nbval --nbval-sanitize-with tests/sanitize.cfg examples
 	$(BIN)/pytest -m browser tests
 
 test-all: test  ## the slow tests as well
