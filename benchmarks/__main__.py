@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -86,16 +87,16 @@ def main() -> None:
     asked = parser.parse_args()
     if unknown := [name for name in asked.rows if name not in NAMES]:
         parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    compileall.compile_dir(HERE.parent / "sdnb", quiet=1)  # as installing does
     about, rows = machine(), []
     for name in asked.rows or [row.__name__ for row in (*ROWS, *(FULL if asked.full else ()))]:
         print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
         rows += measure(name)
-    lines = table(rows)
-    print("\n".join(lines))
-    if not asked.rows:
-        said = "\n".join(f"- {line}" for line in [*about, *asked.note])
-        text = "\n".join([ABOUT.format(steps=STEPS, guidance=GUIDANCE), said, "", *lines, ""])
-        (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
+        if not asked.rows:
+            said = [f"- {line}" for line in [*about, *asked.note]]
+            lines = [ABOUT.format(steps=STEPS, guidance=GUIDANCE), *said, "", *table(rows), ""]
+            (HERE / "RESULTS.md").write_text("\n".join(lines), encoding="utf-8")
+    print("\n".join(table(rows)))
 
 
 if __name__ == "__main__":

@@ -102,8 +102,8 @@ def warm() -> list[Row]:
         images[0].save(file)
         return images
 
-    bare = _race(lambda seed: sdnb.diffuse(FOX, seed=seed, cache=False, **SAME), picture, 16)
-    stored = _race(lambda seed: sdnb.diffuse(FOX, seed=seed, **SAME), kept, 8)
+    bare = _race(lambda seed: sdnb.diffuse(FOX, seed=seed, cache=False, **SAME), picture, 10)
+    stored = _race(lambda seed: sdnb.diffuse(FOX, seed=seed, **SAME), kept, 4)
     return [
         _ratio("one picture, warm: sdnb / plain", 1.02, *bare, gain=False),
         _ratio("the same, kept in the store / saved as a PNG", None, *stored, gain=False),
@@ -119,7 +119,7 @@ def sweep() -> list[Row]:
     times = _race(
         lambda seed: sdnb.diffuse(PROMPTS, seed=range(seed, seed + 4), **SAME),
         lambda seed: plain.sweep(pipe, PROMPTS, range(seed, seed + 4), STEPS, GUIDANCE),
-        6,
+        4,
     )
     return [_ratio("4x4 prompt x seed sweep: plain loop / sdnb", 2.5, *times, gain=True)]
 
@@ -133,7 +133,7 @@ def compare() -> list[Row]:
     times = _race(
         lambda seed: sdnb.diffuse(FOX, seed=seed, **settings),
         lambda seed: plain.compare(pipe, FOX, seed, STEPS, GUIDANCE),
-        6,
+        4,
     )
     return [_ratio("8 schedulers compared: plain / sdnb", 1.5, *times, gain=True)]
 
