@@ -156,7 +156,8 @@ class Scheduler:
         (39, 21)
         """
         kind = self.kind
-        return kind.per_step * steps - (kind.per_step - 1) + kind.extra_evaluations
+        extra = kind.extra_evaluations if steps > 1 else 0
+        return kind.per_step * steps - (kind.per_step - 1) + extra
 
 
 def names() -> list[str]:

@@ -12,7 +12,7 @@ import torch
 from sdnb.diffusers_engine import schedules
 from sdnb.diffusers_engine.decode import decode
 from sdnb.diffusers_engine.denoise import Batch, Finished, guided, out_of_memory, why
-from sdnb.diffusers_engine.pipelines import Parts
+from sdnb.diffusers_engine.pipelines import Parts, free_gpu
 from sdnb.engine import Step
 from sdnb.errors import RequestError, SdnbError
 from sdnb.picture import Picture
@@ -112,11 +112,7 @@ def rows_at_once(parts: Parts, spec: ImageSpec) -> int:
     else:
         number = torch.finfo(parts.dtype).bits // 8
         need = area * parts.unet.config.block_out_channels[0] * number * _ACTIVATIONS
-        if parts.device.type == "cuda":
-            free = torch.cuda.mem_get_info(parts.device)[0]
-        else:
-            free = torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
-        rows = int(free * _GPU_SHARE // need)
+        rows = int(free_gpu(parts.device) * _GPU_SHARE // need)
     return min(max(rows, 2), _MOST_ROWS)
 
 

@@ -146,7 +146,7 @@ class DiffusersEngine:
         return [report(tokenizer, prompt) for prompt in prompts]
 
     def status(self) -> Mapping[str, str]:
-        """Return facts for ``%sdnb status``; imports no torch."""
+        """Return facts for ``%sdnb status``; imports no torch once ``auto`` was answered on this machine."""
         device = devices.device(self._device, self._memo)
         names = self._shelf.names() if self._shelf else []
         said = {

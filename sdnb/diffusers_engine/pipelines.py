@@ -25,7 +25,7 @@ from sdnb.diffusers_engine.devices import free_ram
 from sdnb.errors import ModelError, RequestError
 from sdnb.models import Model
 
-__all__ = ["Parts", "Shelf", "load", "load_tokenizer", "quiet"]
+__all__ = ["Parts", "Shelf", "free_gpu", "load", "load_tokenizer", "quiet"]
 
 _SPACE = 1.3  # what a model needs while it loads, over the size of its weights
 _CLASSES = {
@@ -136,10 +136,18 @@ class Shelf:
 
 def _short(on: str, need: int) -> bool:
     if on.startswith("cuda"):
-        free: int | None = torch.cuda.mem_get_info(on)[0]
+        free: int | None = free_gpu(torch.device(on))
     else:
         free = free_ram()
     return free is not None and need * _SPACE > free
+
+
+def free_gpu(device: torch.device) -> int:
+    """Return the bytes that a GPU has left, with those that torch keeps in reserve."""
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + kept
 
 
 def _release(on: str) -> None:
@@ -196,6 +204,7 @@ def load(model: Model, on: str, precision: str, *, safety_checker: bool) -> Part
     device, dtype = _device(on), getattr(torch, precision)
     index = json.loads((model.path / "model_index.json").read_text(encoding="utf-8"))
     failed = ""
+    default = torch.get_default_dtype()
     try:
         with quiet():
             return _assemble(model, index, device, dtype, safety_checker)
@@ -203,6 +212,8 @@ def load(model: Model, on: str, precision: str, *, safety_checker: bool) -> Part
         raise
     except Exception as error:  # whatever a damaged file makes the libraries raise
         failed = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+    finally:
+        torch.set_default_dtype(default)  # diffusers leaves its own behind when it is interrupted
     raise ModelError(f"the model folder {model.name} cannot be loaded: {failed}")
 
 

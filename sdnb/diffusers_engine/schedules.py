@@ -11,6 +11,7 @@ from typing import Any
 import diffusers
 
 from sdnb import schedulers
+from sdnb.diffusers_engine.pipelines import quiet
 from sdnb.errors import MissingExtra, RenderError, RequestError
 
 __all__ = ["build", "same_configuration", "step_keywords"]
@@ -47,7 +48,8 @@ def build(name: str, steps: int, config: Mapping[str, Any]) -> Any:
     cls = getattr(diffusers, asked.class_name)
     refused = ""
     try:
-        made = cls.from_config(_without_sigmas(config, asked), **asked.kwargs)
+        with quiet():
+            made = cls.from_config(_without_sigmas(config, asked), **asked.kwargs)
     except (ValueError, TypeError, NotImplementedError, KeyError) as error:
         refused = _first_line(error)
     if refused:
@@ -62,7 +64,8 @@ def build(name: str, steps: int, config: Mapping[str, Any]) -> Any:
             f"it takes {', '.join(takes)}"
         )
     try:
-        made.set_timesteps(steps, device="cpu")
+        with quiet():
+            made.set_timesteps(steps, device="cpu")
     except (ValueError, IndexError, ZeroDivisionError, RuntimeError, TypeError) as error:
         refused = _first_line(error)
     if refused:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event
 
+import diffusers
 import numpy as np
 import pytest
 import torch
@@ -136,8 +137,8 @@ def test_eight_schedulers_share_every_call(engine, sd):
 
 @pytest.mark.parametrize("kind", [k for k in schedulers.TABLE.values() if not k.flow], ids=lambda k: k.name)
 def test_evaluations_are_counted_ones(engine, sd, kind):
-    """The table's number of evaluations is what the scheduler makes of the model, for few and more steps."""
-    for steps in (2, 6):
+    """The table's number of evaluations is what the scheduler makes, for one, few and more steps."""
+    for steps in (1, 2, 6):
         with counted(engine, sd) as rows:
             render(engine, sd, spec_of(sd, scheduler=kind.name, num_inference_steps=steps))
         assert len(rows) == schedulers.parse(kind.name).evaluations(steps)
@@ -280,17 +281,23 @@ def test_one_picture_that_does_not_fit_fails_with_the_reason(engine, sd):
     assert [picture.error for picture in pictures] == ["memory ran out; try a smaller size"] * 2
 
 
-def test_numbers_that_are_not_finite_fail_with_the_reason(engine, sd):
-    """A scheduler that ends in NaN gives a failed picture, never a black one."""
-    spec = spec_of(sd, scheduler="dpmpp_2s?solver_order=3", num_inference_steps=5)
-    good = spec_of(sd, scheduler="euler", num_inference_steps=5)
-    odd, fine = render(engine, sd, spec, good)
-    if odd.error:
-        assert "5 steps" in odd.error
-        assert odd.pixels is None
-    else:
-        assert apart(odd.image, plain(sd, spec)) <= BOUND
-    assert apart(fine.image, plain(sd, good)) <= BOUND
+def test_a_scheduler_that_fails_in_mid_run_fails_its_lane_only(engine, sd, monkeypatch):
+    """An exception of one scheduler's step fails its pictures with the reason; other lanes go on."""
+    right = diffusers.DDIMScheduler.step
+
+    def fail_late(scheduler, output, timestep, *tensors, **keywords):
+        if timestep < 500:
+            raise IndexError("index 7 is out of bounds")
+        return right(scheduler, output, timestep, *tensors, **keywords)
+
+    monkeypatch.setattr(diffusers.DDIMScheduler, "step", fail_late)
+    specs = [spec_of(sd, scheduler="ddim", seed=0), spec_of(sd), spec_of(sd, scheduler="ddim", seed=1)]
+    with counted(engine, sd) as rows:
+        failed, drawn, also = render(engine, sd, *specs)
+    assert failed.error.startswith("IndexError: index 7 is out of bounds (test_denoise.py:")
+    assert also.error == failed.error
+    assert rows == [6, 6, 6, 2, 2]
+    assert apart(drawn.image, plain(sd, specs[1])) <= BOUND
 
 
 def test_the_line_about_an_exception_names_its_place():
