@@ -5,6 +5,7 @@ import resource
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from diffusers import (
 from PIL import Image
 
 from . import vae as autoencoder
-from .captions import Plan, caption, evaluation_plans
+from .captions import Plan, caption, draw_plan, evaluation_plans
 from .card import PROMPTS, card
 from .concepts import CONCEPTS
 from .pictures import Painter, fetch, load_sprites
@@ -81,6 +82,25 @@ class Judge:
                 far = np.minimum(far, ((real - shifted) ** 2)[:, 1:-1, 1:-1].mean(axis=(1, 2, 3)))
         return [self.keys[i] for i in np.argsort(far)]
 
+    def slots(self, picture: np.ndarray, plan: Plan) -> list[bool]:
+        """For each thing of a plan of two, whether it is the nearest of all concepts in its place.
+
+        Harder than `concepts`: the things are smaller, and the other one is the same in all compared.
+        """
+        small, right = shrink(picture), []
+        for slot, asked in enumerate(plan.things):
+            far = {}
+            for key in self.keys:
+                things = tuple(key if i == slot else thing for i, thing in enumerate(plan.things))
+                real = shrink(self.painter.paint(Plan(things, plan.relation, plan.background)))
+                far[key] = min(
+                    float(((real - np.roll(small, (dy, dx), (0, 1)))[1:-1, 1:-1] ** 2).mean())
+                    for dy in (-1, 0, 1)
+                    for dx in (-1, 0, 1)
+                )
+            right.append(min(far, key=far.__getitem__) == asked)
+        return right
+
     def background(self, picture: np.ndarray) -> str:
         """The likeliest background, by the picture's upper corners and sides, where things seldom reach."""
         edge = np.ones((32, 32), bool)
@@ -106,6 +126,12 @@ def draw(
         )
         pictures.append(drawn.images)
     return np.concatenate(pictures)
+
+
+def detail(pictures: np.ndarray) -> float:
+    """Mean difference of neighbouring pixels where things stand: what blur takes away."""
+    middle = pictures[:, 24:104, 24:104]
+    return float(np.abs(np.diff(middle, axis=1)).mean() + np.abs(np.diff(middle, axis=2)).mean())
 
 
 def measure(judge: Judge, pictures: np.ndarray, plans: Sequence[Plan]) -> dict[str, float]:
@@ -143,15 +169,37 @@ def main(argv: Sequence[str] | None = None) -> dict:
         plans = evaluation_plans(kind, KEYS, args.count)
         for language in ("en", "es"):
             pictures = draw(pipe, [caption(plan, language) for plan in plans], guidance=args.guidance)
+            if language == "en":
+                real = np.stack([painter.paint(plan, Random(i)) for i, plan in enumerate(plans)])
+                share = round(detail(pictures) / detail(real), 3)
+                figures[f"detail, {kind}, share of real pictures'"] = share
+                print(f"{kind:9s} detail {share:.0%} of real pictures'", flush=True)
+                wrong = measure(judge, np.roll(pictures, 1, axis=0), plans)
+                figures[f"control: {kind}, labels shifted by one"] = wrong
             figures[f"{kind}, {language}"] = found = measure(judge, pictures, plans)
             print(f"{kind:9s} {language}  " + "  ".join(f"{k} {v:.1%}" for k, v in found.items()), flush=True)
     if not args.quick:
         plans = evaluation_plans("held out", KEYS, 96, seed=1)
-        real = torch.from_numpy(np.stack([painter.paint(plan) for plan in plans])).permute(0, 3, 1, 2) * 2 - 1
+        real = (
+            torch.from_numpy(
+                np.stack([painter.paint(plan, Random(i)) for i, plan in enumerate(plans)])
+            ).permute(0, 3, 1, 2)
+            * 2
+            - 1
+        )
         again = autoencoder.decode(pipe.vae, autoencoder.encode(pipe.vae, real))
         figures["vae psnr"] = round(autoencoder.psnr(real, again), 2)
         print(f"autoencoder {figures['vae psnr']} dB on held-out pictures")
-        plans = evaluation_plans("seen", KEYS, min(64, args.count), seed=1)
+        for relation in ("beside", "riding"):
+            rng, pairs = Random(relation), []
+            while len(pairs) < 16:
+                if (plan := draw_plan(rng, KEYS)).relation == relation:
+                    pairs.append(plan)
+            pictures = draw(pipe, [caption(plan, "en") for plan in pairs], guidance=args.guidance)
+            right = [hit for p, plan in zip(pictures, pairs, strict=True) for hit in judge.slots(p, plan)]
+            figures[f"two things {relation}, each right"] = round(float(np.mean(right)), 4)
+            print(f"two things {relation}: {np.mean(right):.1%} of the things right", flush=True)
+        plans = evaluation_plans("seen", KEYS, min(32, args.count), seed=1)
         for name, kind in SCHEDULERS.items():
             pipe.scheduler = kind.from_config(pipe.scheduler.config)
             for steps in (10, 20):
