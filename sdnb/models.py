@@ -182,7 +182,7 @@ def capabilities(model: Model) -> Capabilities:
         side = size * factor
     scheduler = _read(model.path / "scheduler" / "scheduler_config.json", model.name)
     if model.path == MINI:
-        steps, guidance = 20, 4.0
+        steps, guidance = 20, 3.0
     return Capabilities(
         family=family,
         width=side,
