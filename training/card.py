@@ -83,7 +83,7 @@ colour at 32x32, so it saturates, and a smudged picture counts as right. What is
 has been seen, by the autoencoder too. The figures for two things saturate in the same way: right colours in the right place suffice, and pictures of riding are
 smudged to the eye although every thing counts as right. Detail counts ragged edges as detail. The controls, the same
 pictures judged by each other's labels, show that the measure can fail. It cannot choose the guidance scale: 1.5, 3 and 5
-were all at 100 % (forty prompts a cell), so 3 is a choice by eye.
+were all at 100 % (forty prompts a cell), so 3 is simply what was set beforehand.
 
 {figures}
 
