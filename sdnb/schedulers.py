@@ -100,7 +100,7 @@ TABLE: Mapping[str, Kind] = MappingProxyType(
             ),
             Kind("dpmpp_2s", "DPM++ 2S", "DPMSolverSinglestep", sigmas=SIGMAS, spacing=False),
             Kind("lcm", "LCM", "LCM", stochastic=True),
-            Kind("tcd", "TCD", "TCD", stochastic=True),
+            Kind("tcd", "TCD", "TCD"),
             Kind("flow_euler", "Flow Euler", "FlowMatchEulerDiscrete",
                  sigmas=SIGMAS, spacing=False, flow=True),
             Kind("flow_heun", "Flow Heun", "FlowMatchHeunDiscrete",
