@@ -199,7 +199,8 @@ def draw(
         except KeyboardInterrupt:
             interrupts += 1
             cancel.set()
-    results = Results(planned, _complete(planned, pictures))
+    why = str(ended) if isinstance(ended, SdnbError) else "the run was stopped"
+    results = Results(planned, _complete(planned, pictures, why))
     _last = results
     drawn = sum(picture is not None and not picture.error for picture in pictures)
     if show is not None and (interrupts or isinstance(ended, BaseException)):
@@ -208,6 +209,8 @@ def draw(
         tell(word)
     if interrupts:
         raise Stopped(f"stopped: {drawn} of {len(pictures)} drawn", results)
+    if isinstance(ended, SdnbError) and drawn:
+        ended.results = results
     if isinstance(ended, BaseException):
         raise ended
     if failure := _nothing_drawn(results):
@@ -234,9 +237,9 @@ def _follow(events: SimpleQueue[Any], pictures: list[Picture | None], show: Prog
             show.step(*event)
 
 
-def _complete(planned: Sweep, pictures: Sequence[Picture | None]) -> list[Picture]:
+def _complete(planned: Sweep, pictures: Sequence[Picture | None], why: str) -> list[Picture]:
     return [
-        picture or Picture(spec=spec, error="not drawn: the run was stopped")
+        picture or Picture(spec=spec, error=f"not drawn: {why}")
         for spec, picture in zip(planned.specs, pictures, strict=True)
     ]
 

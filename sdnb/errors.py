@@ -36,7 +36,15 @@ __all__ = [
 
 
 class SdnbError(Exception):
-    """Base of every error that sdnb raises on purpose."""
+    """Base of every error that sdnb raises on purpose.
+
+    Attributes
+    ----------
+    results : Results or None
+        The pictures that a run had finished when it failed or was stopped.
+    """
+
+    results: Results | None = None
 
 
 class RequestError(SdnbError, ValueError):

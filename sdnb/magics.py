@@ -15,7 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 from sdnb import cell, desk, schedulers, settings
-from sdnb.errors import SdnbError, Stopped
+from sdnb.errors import SdnbError
 
 __all__ = ["SdnbMagics", "load", "unload"]
 
@@ -44,13 +44,11 @@ class SdnbMagics(Magics):
         """Call `work`; return what it returns and no error, or nothing and the error to raise."""
         try:
             return work(), None
-        except Stopped as stopped:
-            if stopped.results is not None:
+        except SdnbError as failure:
+            if failure.results is not None:
                 from IPython.display import display
 
-                display(stopped.results)  # type: ignore[no-untyped-call]
-            message = str(stopped)
-        except SdnbError as failure:
+                display(failure.results)  # type: ignore[no-untyped-call]
             message = str(failure)
         return None, UsageError(message)
 
@@ -65,8 +63,8 @@ class SdnbMagics(Magics):
             return None
         try:
             drawn = api.draw(planned, how, progress=False if asked.quiet else None)
-        except Stopped as stopped:
-            self._bind(asked.out, stopped.results)
+        except SdnbError as failure:
+            self._bind(asked.out, failure.results)
             raise
         self._bind(asked.out, drawn.results)
         if drawn.displayed:
@@ -78,7 +76,7 @@ class SdnbMagics(Magics):
         return None if asked.quiet else drawn.results
 
     def _bind(self, name: str | None, value: Any) -> None:
-        if name:
+        if name and value is not None:
             self._names[name] = value
 
     @property

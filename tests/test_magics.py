@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 import sdnb
+from sdnb.errors import StoreError
 from sdnb.results import Results
 from sdnb.settings import Sdnb
+from sdnb.store import Store
 from sdnb.testing import FakeEngine
 
 
@@ -173,6 +176,25 @@ def test_an_interrupt_keeps_what_is_finished(
     slow.seconds_per_call = 0.0
     assert all(not picture.error for picture in cell(shell, "%%diffuse --seed 1..5\na fox"))
     assert len(slow.drawn) == 5
+
+
+def test_a_full_disk_keeps_what_is_finished(
+    shell: InteractiveShell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pictures kept before the disk was full are shown and bound, and one line says what to do."""
+    engine.batch = 1
+    put = Store.put
+
+    def full(self, key, picture, identity, **more):
+        if picture.spec.seed > 2:
+            raise StoreError("no room is left for the store")
+        return put(self, key, picture, identity, **more)
+
+    monkeypatch.setattr(Store, "put", full)
+    done = shell.run_cell("%%diffuse --seed 1..5 --out foxes\na fox")
+    assert type(done.error_in_exec) is UsageError
+    assert str(done.error_in_exec) == "no room is left for the store"
+    assert [bool(picture.error) for picture in shell.user_ns["foxes"]] == [False, False, True, True, True]
 
 
 def test_config_sets_defaults(shell: InteractiveShell, engine: FakeEngine) -> None:
