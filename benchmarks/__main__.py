@@ -29,7 +29,8 @@ ABOUT = """\
 sdnb against plain diffusers with the same settings (`plain.py`), both in one run and in the order A B B A;
 each row in a process and with a store of its own; both sides must draw the same pictures. `mini` draws
 {steps} steps at guidance {guidance:g}. A figure is the median of the rounds' ratios, the spread their
-quartiles; "a against b" is sdnb against plain. `make bench` measures again.
+quartiles; "a against b" is sdnb against plain. `make bench` measures again; `OMP_NUM_THREADS=1` steadies it
+where others use the cores, since threads that wait for each other suffer most from that.
 """
 
 
@@ -51,12 +52,13 @@ def machine() -> list[str]:
             line for line in info.read_text(encoding="utf-8").splitlines() if line.startswith("model name")
         ]
         cpu = names[0].partition(":")[2].strip() if names else cpu
+    threads = os.environ.get("OMP_NUM_THREADS", "as many as torch takes")
     packages = ("torch", "diffusers", "transformers", "ipython", "sdnb")
     busy = psutil.cpu_times_percent(interval=3)
     nice = getattr(busy, "nice", 0.0)
     return [
         f"{cpu}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 1e9:.0f} GB, {platform.system()}, "
-        f"Python {platform.python_version()}",
+        f"Python {platform.python_version()}; threads: {threads}",
         ", ".join(f"{name} {version(name)}" for name in packages),
         f"{time.strftime('%Y-%m-%d')}; when it began others took {100 - busy.idle:.0f} % of the cores "
         f"({nice:.0f} % at low priority)",

@@ -28,6 +28,9 @@ SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+diffusers.utils.logging.disable_progress_bar()
+
+
 def load(folder: str) -> StableDiffusionPipeline:
     """Load a model's folder."""
     pipe = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import count
@@ -15,7 +15,6 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any
 
 from benchmarks.kernel import Kernel, alternate
 
@@ -25,6 +24,7 @@ MINI = str(Path(__file__).resolve().parent.parent / "sdnb" / "mini")
 STEPS, GUIDANCE = 20, 4.0
 SAME = {"num_inference_steps": STEPS, "guidance_scale": GUIDANCE, "scheduler": "ddim", "progress": False}
 OPTIONS = f"--steps {STEPS} --guidance {GUIDANCE} --scheduler ddim"
+SCHEDULERS = ["euler", "euler_a", "heun", "ddim", "unipc", "deis", "dpmpp_2m", "dpmpp_2m_karras"]
 PROMPTS = ("a red fox", "a green frog", "a blue cat", "a yellow dog")
 FOX = PROMPTS[0]
 
@@ -67,75 +67,60 @@ def _ratio(
     return Row(what, "x", goal, not gain, figures, said)
 
 
-def _race(ours: Callable[[int], Any], theirs: Callable[[int], Any], rounds: int) -> Any:
-    """Time two ways to draw with seeds that are new each time, after both have drawn once."""
+def _race(ours: str, theirs: str, rounds: int, model: str = MINI) -> tuple[list[float], list[float]]:
+    """Time two cells, each in a process of its own where both have drawn once; `seed` is new each time.
+
+    In one process the thread pools of the two sides would get into each other's way.
+    """
     import numpy as np
+    from PIL import Image
 
-    for picture, image in zip(ours(0), theirs(0), strict=True):
-        apart = np.abs(np.asarray(picture.image, int) - np.asarray(image, int)).max()
-        if apart > 2:
-            raise RuntimeError(
-                f"{picture!r} differs by {apart} from the plain one: this is not the same work"
+    with _settings() as settings, Kernel(settings) as a, Kernel(settings) as b:
+        a.run("import sdnb")
+        b.run(f"from benchmarks import plain\npipe = plain.load({model!r})")
+        folder = Path(settings["SDNB_CACHE_DIR"]).parent
+        for side, kernel, cell in (("a", a, ours), ("b", b, theirs)):
+            kernel.run(f"seed = 0\nfound = {cell}")
+            kernel.run(
+                "for i, one in enumerate(found):\n"
+                f"    getattr(one, 'image', one).save(f'{folder}/{side}{{i}}.png')"
             )
-    seeds = count(100, 100)
+        for file in sorted(folder.glob("a*.png")):
+            one, other = (np.asarray(Image.open(f), int) for f in (file, file.with_name(f"b{file.name[1:]}")))
+            if (apart := np.abs(one - other).max()) > 2:
+                raise RuntimeError(f"{file.name}: {apart} levels apart, so this is not the same work")
+        seeds = count(100, 100)
 
-    def timed(work: Callable[[int], Any]) -> float:
-        seed, began = next(seeds), perf_counter()
-        work(seed)
-        return perf_counter() - began
+        def timed(kernel: Kernel, cell: str) -> float:
+            seconds: float = kernel.run(f"seed = {next(seeds)}\nfound = {cell}")["seconds"]
+            return seconds
 
-    return alternate(lambda: timed(ours), lambda: timed(theirs), rounds)
+        return alternate(lambda: timed(a, ours), lambda: timed(b, theirs), rounds)
 
 
 def warm() -> list[Row]:
     """Draw one picture with everything loaded, without the store and with it."""
-    import sdnb
-    from benchmarks import plain
-
-    pipe, file = plain.load(MINI), Path(os.environ["SDNB_CACHE_DIR"]).parent / "fox.png"
-
-    def picture(seed: int) -> Any:
-        return [plain.picture(pipe, FOX, seed, STEPS, GUIDANCE)]
-
-    def kept(seed: int) -> Any:
-        images = picture(seed)
-        images[0].save(file)
-        return images
-
-    bare = _race(lambda seed: sdnb.diffuse(FOX, seed=seed, cache=False, **SAME), picture, 10)
-    stored = _race(lambda seed: sdnb.diffuse(FOX, seed=seed, **SAME), kept, 4)
+    plain = f"[plain.picture(pipe, {FOX!r}, seed, {STEPS}, {GUIDANCE})]"
+    bare = _race(f"sdnb.diffuse({FOX!r}, seed=seed, cache=False, **{SAME})", plain, 16)
+    kept = _race(f"sdnb.diffuse({FOX!r}, seed=seed, **{SAME})", plain, 8)
     return [
         _ratio("one picture, warm: sdnb / plain", 1.02, *bare, gain=False),
-        _ratio("the same, kept in the store / saved as a PNG", None, *stored, gain=False),
+        _ratio("the same with the store / plain that keeps nothing", None, *kept, gain=False),
     ]
 
 
 def sweep() -> list[Row]:
     """Draw four prompts with four seeds; sdnb keeps the pictures in its store meanwhile."""
-    import sdnb
-    from benchmarks import plain
-
-    pipe = plain.load(MINI)
-    times = _race(
-        lambda seed: sdnb.diffuse(PROMPTS, seed=range(seed, seed + 4), **SAME),
-        lambda seed: plain.sweep(pipe, PROMPTS, range(seed, seed + 4), STEPS, GUIDANCE),
-        4,
-    )
-    return [_ratio("4x4 prompt x seed sweep: plain loop / sdnb", 2.5, *times, gain=True)]
+    ours = f"sdnb.diffuse({PROMPTS}, seed=range(seed, seed + 4), **{SAME})"
+    theirs = f"plain.sweep(pipe, {PROMPTS}, range(seed, seed + 4), {STEPS}, {GUIDANCE})"
+    return [_ratio("4x4 prompt x seed sweep: plain loop / sdnb", 2.5, *_race(ours, theirs, 4), gain=True)]
 
 
 def compare() -> list[Row]:
     """Draw one picture with eight schedulers."""
-    import sdnb
-    from benchmarks import plain
-
-    pipe, settings = plain.load(MINI), {**SAME, "scheduler": list(plain.SCHEDULERS)}
-    times = _race(
-        lambda seed: sdnb.diffuse(FOX, seed=seed, **settings),
-        lambda seed: plain.compare(pipe, FOX, seed, STEPS, GUIDANCE),
-        4,
-    )
-    return [_ratio("8 schedulers compared: plain / sdnb", 1.5, *times, gain=True)]
+    ours = f"sdnb.diffuse({FOX!r}, seed=seed, **{SAME | {'scheduler': SCHEDULERS}})"
+    theirs = f"plain.compare(pipe, {FOX!r}, seed, {STEPS}, {GUIDANCE})"
+    return [_ratio("8 schedulers compared: plain / sdnb", 1.5, *_race(ours, theirs, 6), gain=True)]
 
 
 def again() -> list[Row]:
@@ -268,17 +253,12 @@ def notebook() -> list[Row]:
 
 def full() -> list[Row]:
     """Draw one step at 512x512 with a model of the size of Stable Diffusion 1.5, its weights random."""
-    import sdnb
-    from benchmarks import plain
-
-    folder = str(Path(os.environ["SDNB_CACHE_DIR"]).parent / "full")
-    plain.make_full_size(MINI, folder)
-    pipe, settings = plain.load(folder), {**SAME, "num_inference_steps": 1}
-    times = _race(
-        lambda seed: sdnb.diffuse(FOX, model=folder, seed=seed, cache=False, **settings),
-        lambda seed: [plain.picture(pipe, FOX, seed, 1, GUIDANCE)],
-        4,
-    )
+    with TemporaryDirectory(prefix="sdnb-bench-") as folder:
+        make = f"from benchmarks import plain; plain.make_full_size({MINI!r}, {folder!r})"
+        subprocess.run([sys.executable, "-c", make], check=True)
+        settings = {**SAME, "num_inference_steps": 1, "model": folder, "cache": False}
+        ours = f"sdnb.diffuse({FOX!r}, seed=seed, **{settings})"
+        times = _race(ours, f"[plain.picture(pipe, {FOX!r}, seed, 1, {GUIDANCE})]", 4, folder)
     return [_ratio("full-size SD 1.5, one step: plain / sdnb", 1.0, *times, gain=True)]
 
 
