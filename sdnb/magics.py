@@ -14,7 +14,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
-from sdnb import cell, desk, schedulers, settings
+from sdnb import cell, schedulers, settings
 from sdnb.errors import SdnbError
 
 __all__ = ["SdnbMagics", "load", "unload"]
@@ -35,6 +35,8 @@ class SdnbMagics(Magics):
     @no_var_expand
     @line_magic
     def sdnb(self, line: str) -> Any:
+        from sdnb import desk
+
         text, error = self._told(lambda: desk.answer(line))
         if error is not None:
             raise error
@@ -103,6 +105,8 @@ def _matcher(shell: InteractiveShell) -> Callable[[str], list[str]]:
     """Make what completes the line of a magic; it looks at the line, for a cell magic's has no other way."""
 
     def sdnb_matcher(text: str) -> list[str]:
+        from sdnb import desk
+
         before = shell.Completer.text_until_cursor.lstrip()
         magic, _, line = before.lstrip("%").partition(" ")
         if not before.startswith("%") or not (line or before.endswith(" ")):
