@@ -1,30 +1,29 @@
 """`diffuse`: what the magics and the panel call.
 
-A run works in a thread of its own and hands its pictures to the caller's, which shows the progress.
-So the notebook's interrupt never lands in the middle of a model call or of a write to the store: it
-sets the `cancel` event, the run ends within one step, and what is finished is kept.
+`begin` starts a run in a thread of its own, `finish` takes its results; `draw` is both, with progress
+shown in between, for a cell that waits.
 """
 
 from __future__ import annotations
 
-import contextvars
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Event, Thread
 from typing import Any
 
 from sdnb import models, runner, settings, sweep
-from sdnb.engine import Engine, Step
-from sdnb.errors import RenderError, SdnbError, Stopped, unknown
-from sdnb.picture import Picture
+from sdnb.engine import Engine
+from sdnb.errors import Stopped, unknown
 from sdnb.progress import Progress
 from sdnb.results import Results
+from sdnb.run import Run
 from sdnb.store import Store, default_folder
 from sdnb.sweep import Request, Sweep
 
-__all__ = ["diffuse", "draw", "dry_run", "engine_for", "last", "plan", "store_for", "unload", "use_engine"]
+__all__ = [
+    "How", "begin", "diffuse", "draw", "dry_run", "engine_for", "finish", "last", "plan", "store_for",
+    "unload", "use_engine",
+]  # fmt: skip
 
 _stores: dict[tuple[Path, int], Store] = {}
 _engines: dict[tuple[str, str, bool], Engine] = {}
@@ -147,10 +146,20 @@ class Drawn:
     displayed: bool
 
 
-def draw(
-    planned: Sweep, how: How, *, progress: bool | None = None, tell: Callable[[str], None] = print
-) -> Drawn:
-    """Draw a planned sweep in a thread, showing progress in this one.
+def begin(planned: Sweep, how: How, *, due: Callable[[], bool] | None = None) -> Run:
+    """Start to draw a planned sweep in a thread of its own.
+
+    Parameters
+    ----------
+    due : callable, optional
+        As for `Run`.
+    """
+    keep = store_for() if how.cache else None
+    return Run(planned, engine_for(how.device, how.dtype), keep, redraw=how.redraw, due=due).start()
+
+
+def finish(run: Run, *, tell: Callable[[str], None] = print) -> Results:
+    """Return the results of a run that has ended.
 
     Parameters
     ----------
@@ -160,96 +169,51 @@ def draw(
     Raises
     ------
     Stopped
-        Interrupted; carries the results so far.
+        It was stopped; carries the results so far.
     RenderError, StoreError
         Every picture failed, or the store cannot be written.
     """
     global _last
-    engine = engine_for(how.device, how.dtype)
-    keep = store_for() if how.cache else None
+    _last = results = run.results()
+    for word in run.keep.drain_words() if run.keep is not None else ():
+        tell(word)
+    if (error := run.error(results)) is not None:
+        raise error
+    return results
+
+
+def draw(
+    planned: Sweep, how: How, *, progress: bool | None = None, tell: Callable[[str], None] = print
+) -> Drawn:
+    """Draw a planned sweep in a thread, showing progress in this one.
+
+    Raises
+    ------
+    Stopped
+        Interrupted; carries the results so far.
+    RenderError, StoreError
+        As in `finish`, which also says what ``tell`` is.
+    """
     show = Progress(len(planned.specs)) if _wanted(progress) else None
-    pictures: list[Picture | None] = [None] * len(planned.specs)
-    events: SimpleQueue[Any] = SimpleQueue()
-    cancel = Event()
-
-    def on_step(step: Step) -> None:
-        if show is None:
-            return
-        if step.note:
-            events.put(step.note)
-        elif show.due or step.done == step.total:
-            events.put((step.done, step.total, len(step.specs), step.preview()))
-
-    def work() -> None:
-        failure: BaseException | None = None
-        try:
-            for item in runner.run(planned, engine, keep, on_step, cancel, redraw=how.redraw):
-                events.put(item)
-        except BaseException as error:
-            failure = error.with_traceback(None) if isinstance(error, SdnbError) else error
-        events.put(failure or cancel)
-
-    thread = Thread(target=contextvars.copy_context().run, args=(work,), daemon=True, name="sdnb")
-    thread.start()
-    ended: Any = None
+    run = begin(planned, how, due=None if show is None else lambda: show.due)
     interrupts = 0
-    while ended is None and interrupts < 2:
+    while interrupts < 2:
         try:
-            ended = _follow(events, pictures, show)
+            for event in run:
+                if show is not None:
+                    show.take(event)
+            break
         except KeyboardInterrupt:
             interrupts += 1
-            cancel.set()
-    why = str(ended) if isinstance(ended, SdnbError) else "the run was stopped"
-    results = Results(planned, _complete(planned, pictures, why))
-    _last = results
-    drawn = sum(picture is not None and not picture.error for picture in pictures)
-    if show is not None and (interrupts or isinstance(ended, BaseException)):
-        show.close(f"stopped: {drawn} of {len(pictures)} drawn" if interrupts else "failed")
-    for word in keep.drain_words() if keep is not None else ():
-        tell(word)
-    if interrupts:
-        raise Stopped(f"stopped: {drawn} of {len(pictures)} drawn", results)
-    if isinstance(ended, SdnbError) and drawn:
-        ended.results = results
-    if isinstance(ended, BaseException):
-        raise ended
-    if failure := _nothing_drawn(results):
-        raise failure
+            run.stop()
+    if show is not None and run.stopped:
+        show.close(f"stopped: {run.drawn} of {len(run.pictures)} drawn")
+    elif show is not None and (run.failure is not None or not run.drawn):
+        show.close("failed")
+    results = finish(run, tell=tell)
     if show is not None:
-        show.close(f"{len(pictures)} pictures")
+        show.close(f"{len(results)} pictures")
     return Drawn(results, show is not None and show.shown)
-
-
-def _follow(events: SimpleQueue[Any], pictures: list[Picture | None], show: Progress | None) -> Any:
-    """Take what the run hands over until it ends; return its failure or something that is no error."""
-    while True:
-        event = events.get()
-        if isinstance(event, str) and show is not None:
-            show.say(f"waiting for {event}")
-        elif not isinstance(event, tuple):
-            return event
-        elif len(event) == 2:
-            place, picture = event
-            pictures[place] = picture
-            if show is not None:
-                (show.stored if picture.cached else show.picture)()
-        elif show is not None:
-            show.step(*event)
-
-
-def _complete(planned: Sweep, pictures: Sequence[Picture | None], why: str) -> list[Picture]:
-    return [
-        picture or Picture(spec=spec, error=f"not drawn: {why}")
-        for spec, picture in zip(planned.specs, pictures, strict=True)
-    ]
-
-
-def _nothing_drawn(results: Results) -> RenderError | None:
-    if any(not picture.error for picture in results):
-        return None
-    reasons = list(dict.fromkeys(picture.error for picture in results))
-    more = f" (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else ""
-    return RenderError(f"nothing could be drawn: {reasons[0]}{more}")
 
 
 def dry_run(planned: Sweep, how: How) -> str:

@@ -1,4 +1,4 @@
-"""`Progress`: how far a run is, on one display, at most five times a second.
+"""How far a run is: `Tally` counts, `Progress` shows it on one display, at most five times a second.
 
 In a notebook it is one HTML display that is updated in place; in a terminal one line that is written
 over. It appears only when something is really drawn, and shows the predicted pictures of the running
@@ -10,23 +10,25 @@ from __future__ import annotations
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from sdnb.run import Finished, Stepped, Waits
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["EVERY_SECONDS", "Progress"]
+__all__ = ["EVERY_SECONDS", "Progress", "Tally", "duration"]
 
 EVERY_SECONDS = 0.2
 PREVIEWS = 8
 PREVIEW_SIDE = 96
 
 
-class Progress:
-    """Shows one run.
+class Tally:
+    """Counts what a run tells.
 
     Parameters
     ----------
@@ -34,18 +36,75 @@ class Progress:
         Pictures to show in all.
     clock : callable
         Seconds; replaced in tests.
+
+    Attributes
+    ----------
+    finished, drawn : int
+        Pictures that are there, and those of them that were not in the store.
+    done, total : int
+        Model calls of the running batch; ``done`` is 0 before the first.
+    note : str
+        What the run waits for.
+    previews : list of str
+        Data URLs of the predicted pictures of the running batch.
     """
 
     def __init__(self, pictures: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.pictures = pictures
         self.finished = 0
         self.drawn = 0
+        self.done, self.total = 0, 1
         self.note = ""
+        self.previews: list[str] = []
+        self._batch = 0
         self._clock = clock
         self._began = clock()
         self._last = -1.0
-        self._batch = (0, 1, 0)
-        self._previews: list[str] = []
+
+    @property
+    def due(self) -> bool:
+        """Whether the next update is due; before that a preview need not be made."""
+        return bool(self._clock() - self._last >= EVERY_SECONDS)
+
+    def take(self, event: Finished | Stepped | Waits) -> bool:
+        """Count an event of a run; return whether there is something new to show."""
+        if isinstance(event, Finished):
+            self.finished += 1
+            self.drawn += not event.picture.cached
+            return False
+        if isinstance(event, Waits):
+            new = event.note != self.note
+            self.note = event.note
+        else:
+            new = True
+            self.done, self.total = event.done, event.total
+            self._batch = 0 if event.done == event.total else event.batch
+            self.note = ""
+            if event.previews:
+                self.previews = [_data_url(image) for image in event.previews[:PREVIEWS]]
+        if new:
+            self._last = self._clock()
+        return new
+
+    @property
+    def part(self) -> float:
+        """How much of the run is done, 0 to 1."""
+        return (self.finished + self._batch * self.done / self.total) / max(self.pictures, 1)
+
+    def left(self) -> float | None:
+        """Seconds left, or None before anything is known."""
+        part = self.drawn + self._batch * self.done / self.total
+        whole = self.drawn + self.pictures - self.finished
+        if not part:
+            return None
+        return (self._clock() - self._began) * max(whole - part, 0) / part
+
+
+class Progress(Tally):
+    """Shows one run; see `Tally` for its parameters."""
+
+    def __init__(self, pictures: int, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(pictures, clock)
         self._handle: Any = None
         self._terminal = False
 
@@ -54,69 +113,35 @@ class Progress:
         """Whether anything was displayed."""
         return self._handle is not None or self._terminal
 
-    @property
-    def due(self) -> bool:
-        """Whether the next update is due; before that a preview need not be made."""
-        return bool(self._clock() - self._last >= EVERY_SECONDS)
-
-    def stored(self) -> None:
-        """Count a picture that came out of the store."""
-        self.finished += 1
-
-    def picture(self) -> None:
-        """Count a picture that was drawn."""
-        self.finished += 1
-        self.drawn += 1
-
-    def step(self, done: int, total: int, batch: int, previews: Sequence[Image] = ()) -> None:
-        """Tell that a model call is done; `previews` are RGB pictures of any size."""
-        self._batch = (done, total, 0 if done == total else batch)
-        if previews:
-            self._previews = [_data_url(image) for image in previews[:PREVIEWS]]
-        self.note = ""
-        self._show()
-
-    def say(self, note: str) -> None:
-        """Show a word about what the run waits for."""
-        if note != self.note:
-            self.note = note
+    def take(self, event: Finished | Stepped | Waits) -> bool:
+        """Count an event of a run, and show what is new."""
+        if new := super().take(event):
             self._show()
-
-    def left(self) -> float | None:
-        """Seconds left, or None before anything is known."""
-        done, total, batch = self._batch
-        part = self.drawn + batch * done / total
-        whole = self.drawn + self.pictures - self.finished
-        if not part:
-            return None
-        return (self._clock() - self._began) * max(whole - part, 0) / part
+        return new
 
     def text(self) -> str:
         """Return the state in one line."""
-        done, total, _ = self._batch
         words = [f"{self.finished} of {self.pictures} pictures"]
-        if done:
-            words.append(f"step {done} of {total}")
+        if self.done:
+            words.append(f"step {self.done} of {self.total}")
         if (left := self.left()) is not None:
-            words.append(f"{_time(left)} left")
+            words.append(f"{duration(left)} left")
         if self.note:
-            words.append(self.note)
+            words.append(f"waiting for {self.note}")
         return " · ".join(words)
 
     def html(self) -> str:
         """Return the state as one HTML element without scripts."""
-        done, total, batch = self._batch
-        value = (self.finished + batch * done / total) / max(self.pictures, 1)
         images = "".join(
             f'<img src="{url}" alt="preview" '
             f'style="width:{PREVIEW_SIDE}px;border-radius:3px;margin:6px 6px 0 0">'
-            for url in self._previews
+            for url in self.previews
         )
         return (
             '<div class="sdnb-progress" '
             'style="font:13px system-ui,sans-serif;color:var(--jp-ui-font-color1,inherit)">'
-            f'<progress max="1" value="{value:.3f}" style="width:220px;vertical-align:middle"></progress> '
-            f"<span>{escape(self.text())}</span><div>{images}</div></div>"
+            f'<progress max="1" value="{self.part:.3f}" style="width:220px;vertical-align:middle">'
+            f"</progress> <span>{escape(self.text())}</span><div>{images}</div></div>"
         )
 
     def close(self, last: str) -> None:
@@ -126,10 +151,9 @@ class Progress:
         if self._terminal:
             sys.stderr.write("\r\x1b[K" + last + "\n")
             sys.stderr.flush()
-        self._previews = []
+        self.previews = []
 
     def _show(self) -> None:
-        self._last = self._clock()
         if _in_kernel():
             shown = _Shown(self.text(), self.html())
             if self._handle is None:
@@ -158,7 +182,14 @@ def _in_kernel() -> bool:
     return shell is not None and getattr(shell, "kernel", None) is not None
 
 
-def _time(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Say how long something takes.
+
+    Examples
+    --------
+    >>> duration(8.7), duration(75)
+    ('9 s', '1:15 min')
+    """
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"
 

@@ -14,6 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 import sdnb
 from sdnb.errors import StoreError
 from sdnb.results import Results
+from sdnb.run import Run
 from sdnb.settings import Sdnb
 from sdnb.store import Store
 from sdnb.testing import FakeEngine
@@ -155,20 +156,19 @@ def test_an_interrupt_keeps_what_is_finished(
     """The partial results are bound and shown, and one line says how many were drawn."""
     slow = FakeEngine(batch=1)
     sdnb.api.use_engine(slow)
-    follow = sdnb.api._follow
+    follow = Run.__iter__
     interrupts = iter([True])
 
-    def interrupted(events, pictures, show):
+    def interrupted(run):
         if next(interrupts, False):
             slow.seconds_per_call = 0.02
-            while sum(p is not None for p in pictures) < 2:
-                event = events.get()
-                if len(event) == 2:
-                    pictures[event[0]] = event[1]
+            events = follow(run)
+            while run.drawn < 2:
+                next(events)
             raise KeyboardInterrupt
-        return follow(events, pictures, show)
+        yield from follow(run)
 
-    monkeypatch.setattr(sdnb.api, "_follow", interrupted)
+    monkeypatch.setattr(Run, "__iter__", interrupted)
     done = shell.run_cell("%%diffuse --seed 1..5 --out foxes\na fox")
     assert str(done.error_in_exec) == "stopped: 2 of 5 drawn"
     assert [bool(picture.error) for picture in shell.user_ns["foxes"]] == [False, False, True, True, True]

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
+from sdnb.picture import Picture
 from sdnb.progress import EVERY_SECONDS, Progress
+from sdnb.run import Finished, Stepped, Waits
+from sdnb.spec import ImageSpec
 
 
 class Clock:
@@ -17,6 +20,15 @@ class Clock:
         return self.now
 
 
+def picture(cached: bool = False) -> Picture:
+    """Make a finished picture."""
+    spec = ImageSpec(
+        model="mini", prompt="a fox", seed=1, num_inference_steps=20, guidance_scale=4, scheduler="euler",
+        width=64, height=64,
+    )  # fmt: skip
+    return Picture(spec=spec, cached=cached)
+
+
 @pytest.fixture
 def clock() -> Clock:
     """Make a clock."""
@@ -26,15 +38,15 @@ def clock() -> Clock:
 def test_time_left_follows_pictures_and_steps(clock: Clock) -> None:
     """Half of one batch of two out of four drawn in 3 s leaves 9 s."""
     progress = Progress(5, clock)
-    progress.stored()
+    progress.take(Finished(0, picture(cached=True)))
     assert progress.left() is None
     clock.now += 3
-    progress.step(10, 20, 2)
+    progress.take(Stepped(10, 20, 2, []))
     assert progress.left() == pytest.approx(9)
     assert progress.text() == "1 of 5 pictures · step 10 of 20 · 9 s left"
-    for _ in range(4):
-        progress.picture()
-    progress.step(20, 20, 2)
+    for place in range(1, 5):
+        progress.take(Finished(place, picture()))
+    progress.take(Stepped(20, 20, 2, []))
     assert progress.left() == 0
 
 
@@ -42,7 +54,7 @@ def test_updates_are_bounded(clock: Clock) -> None:
     """After an update the next is due a fifth of a second later."""
     progress = Progress(1, clock)
     assert progress.due
-    progress.step(1, 4, 1)
+    progress.take(Stepped(1, 4, 1, []))
     assert not progress.due
     clock.now += EVERY_SECONDS
     assert progress.due
@@ -51,17 +63,18 @@ def test_updates_are_bounded(clock: Clock) -> None:
 def test_html_shows_previews_and_escapes(clock: Clock) -> None:
     """Previews are embedded, words are text."""
     progress = Progress(2, clock)
-    progress.step(1, 4, 2, [Image.new("RGB", (16, 16), "red"), Image.new("RGB", (8, 16), "blue")])
-    progress.say("<waiting>")
+    progress.take(Stepped(1, 4, 2, [Image.new("RGB", (16, 16), "red"), Image.new("RGB", (8, 16), "blue")]))
+    assert progress.take(Waits("<another run>"))
+    assert not progress.take(Waits("<another run>"))
     page = progress.html()
     assert page.count("data:image/jpeg;base64,") == 2
-    assert "&lt;waiting&gt;" in page and "<waiting>" not in page
+    assert "waiting for &lt;another run&gt;" in page and "<another" not in page
     assert 'value="0.250"' in page
 
 
 def test_nothing_is_shown_outside_of_a_notebook(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     """Without a kernel and without a terminal there is no output at all."""
     progress = Progress(1, clock)
-    progress.step(1, 1, 1)
+    progress.take(Stepped(1, 1, 1, []))
     progress.close("done")
     assert not progress.shown and capsys.readouterr() == ("", "")
