@@ -10,7 +10,7 @@ EXTRAS_test := test,lab,sde
 EXTRAS_train := train
 export PYTHONWARNINGS := ignore::DeprecationWarning
 
-.PHONY: demo lab test test-all check bench train evaluate pictures clean
+.PHONY: demo lab test test-all check bench train evaluate pictures notebooks clean
 
 demo: .venv/.base .venv/.lab  ## draw the quickstart notebook: demo/quickstart.html and demo/grid.png
 	$(BIN)/python examples/demo.py
@@ -43,6 +43,9 @@ evaluate: .venv/.base .venv/.train  ## the figures of mini
 
 pictures: .venv/.base .venv/.lab  ## draw the pictures of the README again
 	$(BIN)/python examples/pictures.py
+
+notebooks: .venv/.base .venv/.lab .venv/.test  ## run the examples again and store their outputs
+	$(BIN)/python examples/notebooks.py
 
 clean:
 	rm -rf .venv demo dist build
