@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
-from sdnb import axes, schedulers
+from sdnb import axes, emphasis, schedulers
 from sdnb.errors import ModelError, RequestError
 from sdnb.models import Capabilities, Model
 from sdnb.request import Request
@@ -101,9 +101,13 @@ def check(spec: ImageSpec, can: Capabilities) -> None:
 
     Raises
     ------
+    RequestError
+        A prompt has what only the web UI draws.
     ModelError
         The scheduler does not fit, or too many layers are skipped.
     """
+    for text in (spec.prompt, spec.negative_prompt):
+        emphasis.check(text)
     kind = schedulers.parse(spec.scheduler).kind
     if kind.name not in can.schedulers:
         fits = ", ".join(name for name in schedulers.TABLE if name in can.schedulers)

@@ -110,10 +110,11 @@ def _tokens(prompt: str) -> str:
     engine = api.engine_for()
     model = models.resolve(settings.current().model)
     (report,) = engine.tokens(model, [prompt])
-    said = f"{len(report.tokens)} tokens of at most {report.limit}: " + " | ".join(report.tokens)
-    if len(report.tokens) > report.limit:
-        said += f"\nThe last {len(report.tokens) - report.limit} are left out."
-    return said
+    count = len(report.chunks)
+    parts = "one chunk" if count == 1 else f"{count} chunks"
+    lines = [f"{len(report.tokens)} tokens in {parts} of at most {report.limit}"]
+    lines += [" | ".join(t if weight == 1 else f"{t} x{weight:g}" for t, weight in c) for c in report.chunks]
+    return "\n".join(lines)
 
 
 def _unload(_: str) -> str:

@@ -70,14 +70,19 @@ class TokenReport:
 
     Attributes
     ----------
-    tokens : tuple of str
-        The tokens as text, without start and padding.
+    chunks : tuple of tuple of (str, float)
+        What is encoded together: the tokens as text, without start and padding, each with its weight.
     limit : int
-        How many the model reads at once.
+        How many tokens a chunk has at most.
     """
 
-    tokens: tuple[str, ...]
+    chunks: tuple[tuple[tuple[str, float], ...], ...]
     limit: int
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """All tokens in one row."""
+        return tuple(token for chunk in self.chunks for token, _ in chunk)
 
 
 class Engine(Protocol):

@@ -114,6 +114,8 @@ _MANUAL = """
       {colour: red|blue}     an axis named colour; the same name again varies with it
       {very |}red            an alternative may be empty; they nest
       \\{a\\|b\\}               a backslash makes them literal
+      (word)  (word:1.3)     emphasis, 1.1 or 1.3 times; [word] weakens; \\( is a plain bracket
+      BREAK                  begins a new chunk; long prompts are read in chunks by themselves
       ---                    a line of its own parts several prompts
 
     Examples

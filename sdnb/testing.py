@@ -90,7 +90,7 @@ class FakeEngine:
 
     def tokens(self, model: Model, prompts: Sequence[str]) -> list[TokenReport]:
         """Split at spaces."""
-        return [TokenReport(tuple(prompt.split()), 77) for prompt in prompts]
+        return [TokenReport((tuple((word, 1.0) for word in p.split()),), 77) for p in prompts]
 
     def status(self) -> Mapping[str, str]:
         """Return its name and how much it has done."""

@@ -222,9 +222,9 @@ def test_sdnb_answers(
 
 
 def test_tokens(shell: InteractiveShell, engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
-    """A prompt's tokens are counted."""
+    """A prompt's tokens are counted and shown chunk by chunk."""
     cell(shell, "%sdnb tokens a red fox")
-    assert "3 tokens of at most 77" in capsys.readouterr().out
+    assert capsys.readouterr().out == "3 tokens in one chunk of at most 77\na | red | fox\n"
 
 
 def test_the_manual_is_the_docstring(shell: InteractiveShell) -> None:

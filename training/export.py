@@ -11,7 +11,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from .concepts import CONCEPTS
 from .scenes import COLOURS, SCENES
-from .text import save_tokenizer
+from .text import PROMPT, save_tokenizer
 from .unet import schedule
 
 LARGEST = 25_000_000
@@ -88,8 +88,9 @@ def preview_factors(latents: Tensor, pictures: Tensor) -> dict:
 
 
 def knows() -> dict:
-    """The words the model has learned, for lists and for warnings."""
+    """The words the model has learned, for lists and for warnings, and how long its prompts may be."""
     return {
+        "prompt_tokens": PROMPT - 2,
         "concepts": [
             {
                 "en": c.en[0].text,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from sdnb.spec import ImageSpec
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Batch", "Finished", "Lane", "guided", "out_of_memory", "why"]
+__all__ = ["Batch", "Finished", "Lane", "chunks", "guided", "out_of_memory", "why"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class Lane:
     times : Tensor
         The same in float32 on the model's device.
     states : Tensor
-        ``[rows, tokens, channels]``, with guidance twice the rows: first all negative, then all positive.
+        ``[rows, chunks * context, channels]``, with guidance twice the rows: first all negative, then all
+        positive.
     pooled, time_ids : Tensor or None
         The same for what SDXL reads beside.
     strength : Tensor or None
@@ -118,7 +120,7 @@ class Lane:
 
 
 class Batch:
-    """Pictures of one size that are denoised together.
+    """Pictures of one size and one number of text chunks that are denoised together.
 
     Parameters
     ----------
@@ -137,7 +139,8 @@ class Batch:
         for row, (spec, scheduler) in enumerate(zip(specs, schedulers, strict=True)):
             lanes.setdefault((id(scheduler), spec.guidance_scale), []).append(row)
         with torch.inference_mode():
-            encoded = prompts.encode(parts, _texts(parts, self.specs))
+            wanted = (prompts.texts(parts, *_texts(parts, spec)) for spec in self.specs)
+            encoded = prompts.encode(parts, chain.from_iterable(wanted))
             self._lanes = [self._lane(rows, schedulers[rows[0]], encoded) for rows in lanes.values()]
         self.notes = [_notes(parts, spec, encoded) for spec in specs]
         self.total = max(len(lane.timesteps) for lane in self._lanes)
@@ -146,14 +149,10 @@ class Batch:
 
     def _lane(self, rows: list[int], scheduler: Any, encoded: dict[Any, prompts.Embedding]) -> Lane:
         parts, specs = self.parts, [self.specs[row] for row in rows]
-        positive = [encoded[spec.prompt, spec.clip_skip] for spec in specs]
-        both = list(positive)
-        with_negative = guided(parts, specs[0])
-        if with_negative:
-            both[:0] = [
-                prompts.negative_of(parts, spec.negative_prompt, like, encoded)
-                for spec, like in zip(specs, positive, strict=True)
-            ]
+        pairs = [prompts.branches(parts, *_texts(parts, spec), encoded) for spec in specs]
+        both = [negative for _, negative in pairs if negative is not None]
+        with_negative = bool(both)
+        both += [positive for positive, _ in pairs]
         states = torch.cat([embedding.states for embedding in both])
         pooled = [embedding.pooled for embedding in both if embedding.pooled is not None]
         generators = [torch.Generator("cpu").manual_seed(spec.seed) for spec in specs]
@@ -286,11 +285,14 @@ def guided(parts: Parts, spec: ImageSpec) -> bool:
     return spec.guidance_scale > 1 and parts.unet.config.time_cond_proj_dim is None
 
 
-def _texts(parts: Parts, specs: Sequence[ImageSpec]) -> list[tuple[str, int]]:
-    wanted = [(spec.prompt, spec.clip_skip) for spec in specs]
-    needed = [spec for spec in specs if guided(parts, spec)]
-    wanted += [(s.negative_prompt, 0) for s in needed if s.negative_prompt or not parts.zero_empty_negative]
-    return wanted
+def chunks(parts: Parts, spec: ImageSpec) -> int:
+    """Return how many chunks of text a picture's model call reads; only pictures of one number share it."""
+    prompt, _, negative = _texts(parts, spec)
+    return prompts.length(parts, prompt, negative)
+
+
+def _texts(parts: Parts, spec: ImageSpec) -> tuple[str, int, str | None]:
+    return spec.prompt, spec.clip_skip, spec.negative_prompt if guided(parts, spec) else None
 
 
 def _notes(parts: Parts, spec: ImageSpec, encoded: dict[Any, prompts.Embedding]) -> list[str]:

@@ -11,7 +11,7 @@ import torch
 
 from sdnb.diffusers_engine import schedules
 from sdnb.diffusers_engine.decode import decode
-from sdnb.diffusers_engine.denoise import Batch, Finished, guided, out_of_memory, why
+from sdnb.diffusers_engine.denoise import Batch, Finished, chunks, guided, out_of_memory, why
 from sdnb.diffusers_engine.pipelines import Parts, free_gpu
 from sdnb.engine import Step
 from sdnb.errors import RequestError, SdnbError
@@ -60,16 +60,13 @@ def draw(parts: Parts, specs: Sequence[ImageSpec]) -> Iterator[tuple[Step | None
     if failed:
         yield None, [Picture(spec=s, error=str(broken[s.scheduler, s.num_inference_steps])) for s in failed]
     calls = {key: len(scheduler.timesteps) for key, scheduler in built.items()}
-    waiting = deque(
-        sorted(
-            (s for s in specs if (s.scheduler, s.num_inference_steps) in built),
-            key=lambda s: calls[s.scheduler, s.num_inference_steps],
-        )
-    )
+    ready = [s for s in specs if (s.scheduler, s.num_inference_steps) in built]
+    alike = {spec: chunks(parts, spec) for spec in ready}
+    waiting = deque(sorted(ready, key=lambda s: (alike[s], calls[s.scheduler, s.num_inference_steps])))
     limit = rows_at_once(parts, specs[0])
     shrunk = ""
     while waiting:
-        some = _take(parts, waiting, limit)
+        some = _take(parts, waiting, alike, limit)
         batch: Batch | None = None
         try:
             trouble, short = "", False
@@ -153,10 +150,15 @@ def _handed_out(parts: Parts, specs: Sequence[ImageSpec], built: dict[Key, Any])
     return [own[(s.scheduler, s.num_inference_steps), s.guidance_scale] for s in specs]
 
 
-def _take(parts: Parts, waiting: deque[ImageSpec], limit: int) -> list[ImageSpec]:
+def _take(
+    parts: Parts, waiting: deque[ImageSpec], alike: dict[ImageSpec, int], limit: int
+) -> list[ImageSpec]:
+    """Take the pictures of the next batch: as many as fit of those that are alike."""
     taken = [waiting.popleft()]
     rows = 1 + guided(parts, taken[0])
-    while waiting and (rows := rows + 1 + guided(parts, waiting[0])) <= limit:
+    while waiting and alike[waiting[0]] == alike[taken[0]]:
+        if (rows := rows + 1 + guided(parts, waiting[0])) > limit:
+            break
         taken.append(waiting.popleft())
     return taken
 

@@ -137,13 +137,14 @@ class DiffusersEngine:
 
     def tokens(self, model: Model, prompts: Sequence[str]) -> list[TokenReport]:
         """Tell what prompts become, without loading the model."""
-        from sdnb.diffusers_engine.pipelines import load_tokenizer, quiet
+        from sdnb.diffusers_engine.pipelines import load_tokenizer, quiet, room
         from sdnb.diffusers_engine.prompts import report
 
         loaded = self._shelf.peek(model.path) if self._shelf else None
         with quiet():
             tokenizer = loaded.tokenizers[0] if loaded else load_tokenizer(model)
-        return [report(tokenizer, prompt) for prompt in prompts]
+        most = room(tokenizer, models.knows(model))
+        return [report(tokenizer, prompt, most) for prompt in prompts]
 
     def status(self) -> Mapping[str, str]:
         """Return facts for ``%sdnb status``; imports no torch once ``auto`` was answered on this machine."""

@@ -11,7 +11,7 @@ import json
 import logging
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +23,9 @@ import transformers
 
 from sdnb.diffusers_engine.devices import free_ram
 from sdnb.errors import ModelError, RequestError
-from sdnb.models import Model
+from sdnb.models import Model, knows
 
-__all__ = ["Parts", "Shelf", "free_gpu", "load", "load_tokenizer", "quiet"]
+__all__ = ["Parts", "Shelf", "free_gpu", "load", "load_tokenizer", "quiet", "room"]
 
 _SPACE = 1.3  # what a model needs while it loads, over the size of its weights
 _CLASSES = {
@@ -48,6 +48,8 @@ class Parts:
         Of diffusers.
     text_encoders, tokenizers
         One of each (``sd``) or two (``sdxl``), of transformers.
+    prompt_tokens : int
+        How many tokens of a prompt are encoded at once.
     scheduler_config : mapping
         The checkpoint's own; every run makes schedulers of its own from it.
     safety_checker, feature_extractor
@@ -67,6 +69,7 @@ class Parts:
     text_encoders: tuple[Any, ...]
     tokenizers: tuple[Any, ...]
     scheduler_config: Any
+    prompt_tokens: int
     safety_checker: Any = None
     feature_extractor: Any = None
     zero_empty_negative: bool = False
@@ -244,6 +247,8 @@ def _assemble(
         checker = _weights(StableDiffusionSafetyChecker, model, "safety_checker", dtype).to(device).eval()
         extractor = _image_processor(model.path / "feature_extractor")
     scheduler = getattr(diffusers, index["scheduler"][1])
+    tokenizers = tuple(part(f"tokenizer{suffix}") for suffix in suffixes)
+    known = knows(model)
     parts = Parts(
         family=family,
         path=model.path,
@@ -252,7 +257,8 @@ def _assemble(
         unet=part("unet"),
         vae=part("vae"),
         text_encoders=tuple(part(f"text_encoder{suffix}") for suffix in suffixes),
-        tokenizers=tuple(part(f"tokenizer{suffix}") for suffix in suffixes),
+        tokenizers=tokenizers,
+        prompt_tokens=min(room(tokenizer, known) for tokenizer in tokenizers),
         scheduler_config=scheduler.from_pretrained(model.path / "scheduler", local_files_only=True).config,
         safety_checker=checker,
         feature_extractor=extractor,
@@ -290,6 +296,19 @@ def load_tokenizer(model: Model, name: str = "tokenizer") -> Any:
     reads = json.loads(encoder.read_text(encoding="utf-8")).get("max_position_embeddings", 77)
     tokenizer.model_max_length = min(tokenizer.model_max_length, int(reads))
     return tokenizer
+
+
+def room(tokenizer: Any, known: Mapping[str, Any] | None) -> int:
+    """Return how many tokens of a prompt are encoded at once.
+
+    Parameters
+    ----------
+    tokenizer
+    known : mapping or None
+        What `sdnb.models.knows` returned: a model may have learned on shorter prompts than it reads.
+    """
+    limit = int(tokenizer.model_max_length) - 2
+    return min(limit, int((known or {}).get("prompt_tokens", limit)))
 
 
 def _image_processor(folder: Path) -> Any:

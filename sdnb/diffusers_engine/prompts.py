@@ -1,21 +1,32 @@
-"""Prompts to embeddings, encoded once per model and text."""
+"""Prompts to embeddings, encoded once per model and text.
+
+A prompt of more tokens than the text encoder reads at once is encoded in chunks whose states are joined,
+and a piece that is emphasised (`sdnb.emphasis`) has its states multiplied by its weight, after which the
+mean of the chunk's states is brought back to what it was: both as the web UI does. A prompt without
+either gives exactly the states that diffusers' ``encode_prompt`` gives.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from sdnb import emphasis
 from sdnb.diffusers_engine.pipelines import Parts, quiet
 from sdnb.engine import TokenReport
 
-__all__ = ["Embedding", "encode", "negative_of", "report"]
+__all__ = ["Embedding", "branches", "encode", "length", "report", "texts"]
 
 _KEPT = 256  # embeddings per model; one of Stable Diffusion 1.5 is 236 kB in full precision
 _AT_ONCE = 16
+# A chunk that is full ends at its last comma if that is no farther back than this; the web UI's default.
+_BACK_TO_COMMA = 20
+# The mean is restored only where there is one: next to this share of the states' spread it is rounding.
+_NO_MEAN = 0.002
 
 
 @dataclass(frozen=True)
@@ -25,11 +36,11 @@ class Embedding:
     Attributes
     ----------
     states : Tensor
-        ``[1, tokens, channels]``.
+        ``[1, chunks * context, channels]``.
     pooled : Tensor or None
-        ``[1, channels]``, SDXL only.
+        ``[1, channels]``, of the first chunk; SDXL only.
     note : str
-        What was left out of a prompt that is too long, or empty.
+        What the user should know of it, or empty.
     """
 
     states: Tensor
@@ -37,7 +48,73 @@ class Embedding:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Chunk:
+    """Tokens that are encoded together, without start, end and padding.
+
+    Attributes
+    ----------
+    ids : list of int
+    weights : list of float
+        One for each token.
+    """
+
+    ids: list[int]
+    weights: list[float]
+
+
 Key = tuple[str, int]
+
+
+def chunks(tokenizer: Any, text: str, most: int) -> list[Chunk]:
+    """Part a prompt into chunks of at most `most` tokens; at least one, which may be empty."""
+    with quiet():
+        (comma, *_) = tokenizer(",", add_special_tokens=False).input_ids
+        made: list[Chunk] = []
+        for part in emphasis.read(text):
+            made.append(Chunk([], []))
+            last_comma = -1
+            for piece, weight in part:
+                for token in tokenizer(piece, add_special_tokens=False).input_ids:
+                    now = made[-1]
+                    if len(now.ids) == most:
+                        near = token != comma and last_comma >= max(most - _BACK_TO_COMMA, 0)
+                        cut = last_comma + 1 if near else most
+                        made.append(Chunk(now.ids[cut:], now.weights[cut:]))
+                        del now.ids[cut:], now.weights[cut:]
+                        last_comma = -1
+                    elif token == comma:
+                        last_comma = len(now.ids)
+                    made[-1].ids.append(token)
+                    made[-1].weights.append(weight)
+    return made
+
+
+def length(parts: Parts, prompt: str, negative: str | None) -> int:
+    """Return how many chunks a picture's states have: the longer of its two prompts decides.
+
+    Parameters
+    ----------
+    parts : Parts
+    prompt : str
+    negative : str or None
+        None where no negative branch is computed.
+    """
+    return max(
+        len(chunks(parts.tokenizers[0], text, parts.prompt_tokens))
+        for text in (prompt, negative)
+        if text is not None
+    )
+
+
+def texts(parts: Parts, prompt: str, skip: int, negative: str | None) -> list[Key]:
+    """Return what `encode` must be asked for before `branches` can be."""
+    wanted = [(prompt, skip)]
+    if negative is not None and (negative or not parts.zero_empty_negative):
+        wanted.append((negative, 0))
+    if length(parts, prompt, negative) > 1:
+        wanted += [("", skip), ("", 0)]
+    return wanted
 
 
 def encode(parts: Parts, wanted: Iterable[Key]) -> dict[Key, Embedding]:
@@ -54,11 +131,9 @@ def encode(parts: Parts, wanted: Iterable[Key]) -> dict[Key, Embedding]:
     known = parts.embeddings
     missing = [key for key in wanted if key not in known]
     for skip in sorted({skip for _, skip in missing}):
-        texts = [text for text, own in missing if own == skip]
-        for start in range(0, len(texts), _AT_ONCE):
-            some = texts[start : start + _AT_ONCE]
-            for text, embedding in zip(some, _encode(parts, some, skip), strict=True):
-                known[text, skip] = embedding
+        some = [text for text, own in missing if own == skip]
+        for text, embedding in zip(some, _encode(parts, some, skip), strict=True):
+            known[text, skip] = embedding
     found = {}
     for key in wanted:
         known.move_to_end(key)
@@ -68,56 +143,123 @@ def encode(parts: Parts, wanted: Iterable[Key]) -> dict[Key, Embedding]:
     return found
 
 
-def negative_of(parts: Parts, text: str, like: Embedding, encoded: dict[Key, Embedding]) -> Embedding:
-    """Return the negative branch: zeros for an empty negative prompt where the checkpoint wants them."""
-    if text or not parts.zero_empty_negative:
-        return encoded[text, 0]
-    pooled = None if like.pooled is None else torch.zeros_like(like.pooled)
-    return Embedding(torch.zeros_like(like.states), pooled)
+def branches(
+    parts: Parts, prompt: str, skip: int, negative: str | None, encoded: dict[Key, Embedding]
+) -> tuple[Embedding, Embedding | None]:
+    """Return the positive and the negative branch, the shorter one filled up with empty chunks.
+
+    An empty negative prompt is zeros where the checkpoint wants them.
+    """
+    positive = encoded[prompt, skip]
+    if negative is None:
+        return positive, None
+    if not negative and parts.zero_empty_negative:
+        pooled = None if positive.pooled is None else torch.zeros_like(positive.pooled)
+        return positive, Embedding(torch.zeros_like(positive.states), pooled)
+    other = encoded[negative, 0]
+    long = max(positive.states.shape[1], other.states.shape[1])
+    return _filled(positive, ("", skip), long, encoded), _filled(other, ("", 0), long, encoded)
+
+
+def _filled(one: Embedding, empty: Key, long: int, encoded: dict[Key, Embedding]) -> Embedding:
+    if one.states.shape[1] == long:
+        return one
+    filling = encoded[empty].states
+    times = (long - one.states.shape[1]) // filling.shape[1]
+    return Embedding(torch.cat([one.states, *[filling] * times], dim=1), one.pooled, one.note)
 
 
 @torch.inference_mode()
-def _encode(parts: Parts, texts: list[str], skip: int) -> list[Embedding]:
-    states, pooled = [], None
-    notes = [""] * len(texts)
-    with quiet():
-        for tokenizer, encoder in zip(parts.tokenizers, parts.text_encoders, strict=True):
-            limit = tokenizer.model_max_length
-            ids = tokenizer(
-                texts, padding="max_length", max_length=limit, truncation=True, return_tensors="pt"
-            )
-            notes = [note or _left_out(tokenizer, text) for note, text in zip(notes, texts, strict=True)]
-            reads_mask = getattr(encoder.config, "use_attention_mask", False)
-            mask = ids.attention_mask.to(parts.device) if reads_mask else None
-            deep = skip > 0 or parts.family == "sdxl"
-            out = encoder(ids.input_ids.to(parts.device), attention_mask=mask, output_hidden_states=deep)
-            if parts.family == "sdxl":
-                states.append(out.hidden_states[-(skip + 2)])
-                pooled = out[0] if out[0].ndim == 2 else pooled
-            elif skip:
-                # transformers 5 took the inner text_model away
-                norm = getattr(encoder, "text_model", encoder).final_layer_norm
-                states.append(norm(out.hidden_states[-(skip + 1)]))
-            else:
-                states.append(out[0])
-    joined = torch.cat(states, dim=-1).to(parts.text_encoders[-1].dtype)
+def _encode(parts: Parts, prompts: Sequence[str], skip: int) -> list[Embedding]:
+    joined: list[list[Tensor]] = [[] for _ in prompts]
+    pooled: list[Tensor] = []
+    for tokenizer, encoder in zip(parts.tokenizers, parts.text_encoders, strict=True):
+        parted = [chunks(tokenizer, text, parts.prompt_tokens) for text in prompts]
+        rows = [chunk for some in parted for chunk in some]
+        states, tops = [], []
+        for start in range(0, len(rows), _AT_ONCE):
+            read, top = _states(parts, tokenizer, encoder, rows[start : start + _AT_ONCE], skip)
+            states += read
+            tops += top
+        first = 0
+        for place, some in enumerate(parted):
+            joined[place].append(torch.cat(states[first : first + len(some)]).unsqueeze(0))
+            if tops:
+                pooled.append(tops[first].unsqueeze(0))
+            first += len(some)
+    dtype = parts.text_encoders[-1].dtype
     return [
-        Embedding(joined[i : i + 1].clone(), None if pooled is None else pooled[i : i + 1].clone(), note)
-        for i, note in enumerate(notes)
+        Embedding(
+            torch.cat(each, dim=-1).to(dtype),
+            pooled[place] if pooled else None,
+            _note(parts, text),
+        )
+        for place, (text, each) in enumerate(zip(prompts, joined, strict=True))
     ]
 
 
-def _left_out(tokenizer: Any, text: str) -> str:
-    ids = tokenizer(text, add_special_tokens=False).input_ids
-    room = tokenizer.model_max_length - 2
-    if len(ids) <= room:
-        return ""
-    rest = " ".join(tokenizer.decode(ids[room:]).split())
-    return f"the prompt has {len(ids)} tokens and the model reads {room}; left out: {rest!r}"
-
-
-def report(tokenizer: Any, text: str) -> TokenReport:
-    """Tell what a prompt becomes: its tokens as text, and how many the model reads."""
+def _states(
+    parts: Parts, tokenizer: Any, encoder: Any, rows: Sequence[Chunk], skip: int
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the states of each chunk, ``[context, channels]``, and its pooled ones where there are any."""
+    context = tokenizer.model_max_length
+    ids = torch.full((len(rows), context), tokenizer.pad_token_id)
+    mask = torch.zeros_like(ids)
+    weights = torch.ones(ids.shape)
+    for place, row in enumerate(rows):
+        end = len(row.ids) + 2
+        ids[place, :end] = torch.tensor([tokenizer.bos_token_id, *row.ids, tokenizer.eos_token_id])
+        mask[place, :end] = 1
+        weights[place, 1 : end - 1] = torch.tensor(row.weights)
+    reads_mask = getattr(encoder.config, "use_attention_mask", False)
+    deep = skip > 0 or parts.family == "sdxl"
     with quiet():
-        ids = tokenizer(text, add_special_tokens=False).input_ids
-    return TokenReport(tuple(tokenizer.decode([i]) for i in ids), tokenizer.model_max_length - 2)
+        out = encoder(
+            ids.to(parts.device),
+            attention_mask=mask.to(parts.device) if reads_mask else None,
+            output_hidden_states=deep,
+        )
+    tops: list[Tensor] = []
+    if parts.family == "sdxl":
+        states = out.hidden_states[-(skip + 2)]
+        tops = list(out[0].clone()) if out[0].ndim == 2 else []
+    elif skip:
+        # transformers 5 took the inner text_model away
+        norm = getattr(encoder, "text_model", encoder).final_layer_norm
+        states = norm(out.hidden_states[-(skip + 1)])
+    else:
+        states = out[0]
+    return [_weighted(one, own) for one, own in zip(states, weights, strict=True)], tops
+
+
+def _weighted(states: Tensor, weights: Tensor) -> Tensor:
+    """Multiply states ``[context, channels]`` by weights ``[context]``, and restore their mean."""
+    if bool((weights == 1).all()):
+        return states.clone()
+    full = states.float()
+    weighed = full * weights.to(full.device).unsqueeze(1)
+    before, after = full.mean(), weighed.mean()
+    if min(before.abs(), after.abs()) > _NO_MEAN * full.std():
+        weighed *= before / after
+    return weighed.to(states.dtype)
+
+
+def _note(parts: Parts, text: str) -> str:
+    most = parts.prompt_tokens
+    if most >= parts.tokenizers[0].model_max_length - 2:
+        return ""
+    count = sum(len(chunk.ids) for chunk in chunks(parts.tokenizers[0], text, most))
+    if count <= most:
+        return ""
+    return f"the prompt has {count} tokens; the model has learned {most} at most and draws longer ones badly"
+
+
+def report(tokenizer: Any, text: str, most: int) -> TokenReport:
+    """Tell what a prompt becomes: its tokens as text with their weights, chunk by chunk."""
+    parted = chunks(tokenizer, text, most)
+    return TokenReport(
+        tuple(
+            tuple((tokenizer.decode([i]), w) for i, w in zip(c.ids, c.weights, strict=True)) for c in parted
+        ),
+        most,
+    )

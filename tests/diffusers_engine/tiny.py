@@ -182,8 +182,8 @@ def render(engine, model: Model, *specs: ImageSpec, on_step=lambda step: None, c
 _pipes: dict[Path, tuple[object, object]] = {}
 
 
-def plain(model: Model, spec: ImageSpec):
-    """Draw a spec with a plain call of diffusers' own pipeline."""
+def pipeline(model: Model):
+    """Give diffusers' own pipeline of a model."""
     import diffusers
     from transformers.utils import logging
 
@@ -195,19 +195,32 @@ def plain(model: Model, spec: ImageSpec):
             # the pipeline's clip_skip asks for what transformers 5 took away
             object.__setattr__(pipe.text_encoder, "text_model", pipe.text_encoder)
         _pipes[model.path] = pipe, pipe.scheduler.config
-    pipe, config = _pipes[model.path]
+    return _pipes[model.path][0]
+
+
+def plain(model: Model, spec: ImageSpec, *, pipe=None, **more):
+    """Draw a spec with a plain call of diffusers' own pipeline, or of another one of its parts.
+
+    Embeddings, if given, stand for the prompts.
+    """
+    import diffusers
+
+    own = pipeline(model)
+    pipe = pipe or own
     asked = schedulers.parse(spec.scheduler)
-    more = {"noise_sampler_seed": [spec.seed]} if asked.kind.needs == "torchsde" else {}
-    pipe.scheduler = getattr(diffusers, asked.class_name).from_config(config, **asked.kwargs, **more)
+    sde = {"noise_sampler_seed": [spec.seed]} if asked.kind.needs == "torchsde" else {}
+    config = _pipes[model.path][1]
+    pipe.scheduler = getattr(diffusers, asked.class_name).from_config(config, **asked.kwargs, **sde)
+    if "prompt_embeds" not in more:
+        more |= {"prompt": spec.prompt, "negative_prompt": spec.negative_prompt or None}
+        more |= {"clip_skip": spec.clip_skip or None}
+    if "image" not in more or "mask_image" in more:
+        more |= {"width": spec.width, "height": spec.height}
     return pipe(
-        spec.prompt,
-        negative_prompt=spec.negative_prompt or None,
         num_inference_steps=spec.num_inference_steps,
         guidance_scale=spec.guidance_scale,
-        width=spec.width,
-        height=spec.height,
-        clip_skip=spec.clip_skip or None,
         generator=torch.Generator().manual_seed(spec.seed),
+        **more,
     ).images[0]
 
 
