@@ -33,6 +33,7 @@ CREATE TABLE pictures (
 ) WITHOUT ROWID;
 CREATE INDEX by_use ON pictures (pinned, used);
 CREATE INDEX by_time ON pictures (created);
+CREATE INDEX by_model ON pictures (model, created);
 CREATE TABLE totals (pictures INTEGER NOT NULL, bytes INTEGER NOT NULL);
 INSERT INTO totals VALUES (0, 0);
 CREATE TRIGGER added AFTER INSERT ON pictures BEGIN

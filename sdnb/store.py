@@ -18,9 +18,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from sdnb.entry import COLUMNS, Entry, to_file
@@ -28,6 +26,7 @@ from sdnb.errors import StoreError
 from sdnb.facts import Memo, Timings
 from sdnb.index import Index, storage_errors
 from sdnb.picture import Picture
+from sdnb.search import Wanted
 from sdnb.settings import current
 from sdnb.spec import ImageSpec
 
@@ -269,42 +268,46 @@ class Store:
         if not self._index.write(lambda db: db.execute(sql, [int(on), key]).rowcount):
             raise StoreError(f"the store holds no picture {key[:12]}")
 
-    def search(
-        self,
-        text: str = "",
-        *,
-        model: str = "",
-        after: date | None = None,
-        before: date | None = None,
-        offset: int = 0,
-        limit: int = 50,
-    ) -> list[Entry]:
-        """Find kept pictures, the latest first.
+    def pinned(self, keys: Sequence[str]) -> set[str]:
+        """Tell which of the pictures are pinned."""
+        sql = "SELECT key FROM pictures WHERE pinned = 1 AND key IN (SELECT value FROM json_each(?))"
+        return {name for (name,) in self._index.read(sql, [json.dumps(list(keys))])}
+
+    def search(self, wanted: Wanted | None = None, *, offset: int = 0, limit: int = 50) -> list[Entry]:
+        """Find kept pictures, the latest first; no file is read.
 
         Parameters
         ----------
-        text : str
-            Words that the prompt or the negative prompt must all hold, in any case.
-        model : str
-            The model's name.
-        after, before : date or datetime, optional
-            Drawn at or after the one, and before the other; local time, a date being its midnight.
+        wanted : Wanted, optional
+            Which; all unless told.
         offset, limit : int
             Which of those found, for paging.
         """
-        tests: list[tuple[str, Any]] = [("instr(text, ?)", word) for word in text.casefold().split()]
-        if model:
-            tests.append(("model = ?", model))
-        if after is not None:
-            tests.append(("created >= ?", _seconds(after)))
-        if before is not None:
-            tests.append(("created < ?", _seconds(before)))
-        where = " AND ".join(["1", *(sql for sql, _ in tests)])
+        where, values = (wanted or Wanted()).sql()
         rows = self._index.read(
             f"SELECT {COLUMNS} FROM pictures WHERE {where} ORDER BY created DESC, key LIMIT ? OFFSET ?",
-            [*(value for _, value in tests), limit, offset],
+            [*values, limit, offset],
         )
         return [Entry.from_row(row) for row in rows]
+
+    def count(self, wanted: Wanted | None = None) -> int:
+        """Count what `search` would find without a limit."""
+        where, values = (wanted or Wanted()).sql()
+        return int(self._index.read(f"SELECT count(*) FROM pictures WHERE {where}", values)[0][0])
+
+    def models(self) -> list[str]:
+        """Name the models of the kept pictures, in alphabetical order."""
+        return [name for (name,) in self._index.read("SELECT DISTINCT model FROM pictures ORDER BY model")]
+
+    def picture(self, entry: Entry) -> Picture:
+        """Return a picture that was found, its file spared while the object lives; no file is read.
+
+        Raises
+        ------
+        RequestError
+            It has settings that only a later version knows.
+        """
+        return self.watch(entry.picture(self.path(entry.key)))
 
     def stats(self) -> Stats:
         """Count what is kept."""
@@ -416,9 +419,3 @@ class Store:
             with suppress(FileNotFoundError):  # another process sweeps too
                 if file.stat().st_mtime < time.time() - OLD_TEMPORARY_SECONDS:
                     file.unlink()
-
-
-def _seconds(moment: date) -> float:
-    if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day)
-    return moment.timestamp()

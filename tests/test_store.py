@@ -19,6 +19,7 @@ from PIL import Image
 from sdnb import infotext, png
 from sdnb.errors import RenderError, StoreError
 from sdnb.picture import Picture
+from sdnb.search import Wanted
 from sdnb.settings import Sdnb, activate
 from sdnb.spec import ImageSpec
 from sdnb.store import Store, default_folder, key
@@ -273,7 +274,11 @@ def test_search_finds_words_models_and_days(store):
         store._index.write(lambda db: db.execute("UPDATE pictures SET created = created - 86400"))
 
     def found(*words: str, **limits: object) -> list[str]:
-        return [entry.spec.prompt for entry in store.search(*words, **limits)]
+        page = {name: limits.pop(name) for name in ("offset", "limit") if name in limits}
+        wanted = Wanted(text=" ".join(words), **limits)
+        entries = store.search(wanted, **page)
+        assert page or store.count(wanted) == len(entries)
+        return [store.picture(entry).spec.prompt for entry in entries]
 
     assert found() == prompts[::-1]
     assert found("fox red") == found("BLURRY red") == found(model="m0") == prompts[:1]
@@ -283,6 +288,29 @@ def test_search_finds_words_models_and_days(store):
     noon = datetime.now() - timedelta(days=1.5)
     assert found(after=noon) == prompts[2:] and found(before=noon) == prompts[1::-1]
     assert found(after=noon.date() + timedelta(days=2)) == []
+    store.pin(store.search(Wanted(model="m1"))[0].key)
+    assert found(pinned=True) == prompts[1:2]
+    assert store.models() == ["m0", "m1", "m2"]
+
+
+def test_pinned_ones_are_told_apart(store):
+    """By their keys, strange ones among them; a pin that is taken off is gone."""
+    put(store, 1, 2, 3)
+    store.pin(keyed(1))
+    store.pin(keyed(2))
+    store.pin(keyed(2), False)
+    assert store.pinned([keyed(1), keyed(2), keyed(3), "no key"]) == {keyed(1)}
+
+
+def test_a_search_reads_along_an_index(store):
+    """The newest page, of all, of one model or of the pinned, scans no whole table."""
+    for wanted in (Wanted(), Wanted(model="mini"), Wanted(pinned=True)):
+        where, values = wanted.sql()
+        plan = store._index.read(
+            f"EXPLAIN QUERY PLAN SELECT key FROM pictures WHERE {where} ORDER BY created DESC LIMIT 24",
+            values,
+        )
+        assert " INDEX by_" in plan[0][-1], plan
 
 
 def test_the_least_recently_used_leave(tmp_path):
@@ -525,7 +553,7 @@ def test_a_lost_index_is_made_anew_from_the_files(store):
     for file in store.folder.glob("index.sqlite*"):
         file.unlink()
     _cut(store.path(keyed(4)))
-    assert (store.stats().pictures, len(store.search("fox"))) == (4, 4)
+    assert (store.stats().pictures, len(store.search(Wanted(text="fox")))) == (4, 4)
     assert store.get(keyed(2)).notes == ("decoded again",)
     assert store.stats().bytes < before.bytes
 
