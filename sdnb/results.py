@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from PIL.Image import Image
 
-__all__ = ["Results"]
+__all__ = ["Results", "file", "stem"]
 
 
 class Results(Sequence[Picture]):
@@ -185,7 +185,7 @@ class Results(Sequence[Picture]):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             return [
-                _put(folder, _stem(number, picture.spec), _file(picture, metadata))
+                _put(folder, stem(number, picture.spec), file(picture, metadata))
                 for number, picture in enumerate(self, 1)
                 if not picture.error
             ]
@@ -211,14 +211,21 @@ class Results(Sequence[Picture]):
         return {"text/plain": repr(self), "text/html": html}
 
 
-def _stem(number: int, spec: ImageSpec) -> str:
+def stem(number: int, spec: ImageSpec) -> str:
+    """Return the name of a picture's file, as `Results.save` says, without ``.png``."""
     # A scheduler's name may end in ?key=value, which Windows does not take; the digest stands for it.
     scheduler = re.sub(r"[^a-z0-9_]+", "-", spec.scheduler).strip("-")[:40]
     return f"{number:04}-seed-{spec.seed}-{scheduler}-{spec.digest[:8]}"
 
 
-def _file(picture: Picture, metadata: bool) -> bytes:
-    """The bytes to save: the store's file as it is, or a new one for a picture that was not kept."""
+def file(picture: Picture, metadata: bool = True) -> bytes:
+    """Return the bytes to save: the store's file as it is, or a new one for a picture that was not kept.
+
+    Raises
+    ------
+    RenderError
+        It was not drawn, or its file is gone or damaged.
+    """
     if not metadata:
         return grid.plain(picture)
     if picture.pixels is not None or picture.path is None:
@@ -233,9 +240,9 @@ def _put(folder: Path, stem: str, data: bytes) -> Path:
     while True:
         path = folder / (f"{stem}.png" if number == 1 else f"{stem}-{number}.png")
         try:
-            with path.open("xb") as file:
+            with path.open("xb") as stream:
                 try:
-                    file.write(data)
+                    stream.write(data)
                     return path
                 except OSError:
                     path.unlink()

@@ -89,8 +89,8 @@ def test_constraints_hold_every_dependency() -> None:
 
 
 @pytest.mark.slow
-def test_the_wheel_has_mini_in_it(tmp_path: Path) -> None:
-    """An installed sdnb can draw at once."""
+def test_the_wheel_has_all_in_it(tmp_path: Path) -> None:
+    """An installed sdnb can draw at once, and its panel has its page."""
     build = [
         sys.executable,
         "-m",
@@ -107,4 +107,4 @@ def test_the_wheel_has_mini_in_it(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for needed in ("model_index.json", "knows.json", "unet/diffusion_pytorch_model.safetensors", "README.md"):
         assert f"sdnb/mini/{needed}" in names
-    assert "sdnb/py.typed" in names
+    assert {"sdnb/py.typed", "sdnb/panel/gallery.js", "sdnb/panel/gallery.css"} <= set(names)
