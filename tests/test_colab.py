@@ -1,4 +1,4 @@
-"""The magics on the versions of IPython, ipykernel and ipywidgets that Colab ships."""
+"""The magics and the panel on the versions of IPython, ipykernel and ipywidgets that Colab ships."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-PINNED = ("ipython==7.34.0", "ipykernel==6.17.1", "ipywidgets==7.7.1", "traitlets==5.7.1")
+PINNED = (
+    "ipython==7.34.0",
+    "ipykernel==6.17.1",
+    "ipywidgets==7.7.1",
+    "traitlets==5.7.1",
+    "anywidget==0.9.18",
+)
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def test_the_magics_work_on_colabs_versions(tmp_path: Path) -> None:
-    """Every test of the magics passes with the old packages in front of the new ones."""
+def test_the_magics_and_the_panel_work_on_colabs_versions(tmp_path: Path) -> None:
+    """Every test of theirs passes with the old packages in front of the new ones."""
     pip = [
         sys.executable,
         "-m",
@@ -39,6 +45,7 @@ def test_the_magics_work_on_colabs_versions(tmp_path: Path) -> None:
         "-W",
         "default",
         "tests/test_magics.py",
+        "tests/panel",
     ]
     done = subprocess.run(tests, env=environment, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout[-3000:]

@@ -161,7 +161,7 @@ class View {
       { class: "sdnb-gallery", "aria-label": say("pictures"), "data-lm-suppress-shortcuts": "true" },
       this.viewer,
       this.comparison,
-      make("div", { class: "sdnb-bar" }, this.hint, this.compareButton),
+      make("div", { class: "sdnb-choice" }, this.hint, this.compareButton),
       this.list,
       this.empty,
       this.notice,
@@ -199,8 +199,8 @@ class View {
       make(
         "div",
         { class: "sdnb-side" },
-        make("div", { class: "sdnb-row" }, ...head),
-        make("div", { class: "sdnb-row" }, this.use, this.vary, this.save, this.pin, button("copy", () => this.copy())),
+        make("div", { class: "sdnb-buttons" }, ...head),
+        make("div", { class: "sdnb-buttons" }, this.use, this.vary, this.save, this.pin, button("copy", () => this.copy())),
         this.facts,
       ),
     );
@@ -237,7 +237,7 @@ class View {
         make("div", { class: "sdnb-names" }, ...this.names),
         this.slider,
       ),
-      make("div", { class: "sdnb-side" }, make("div", { class: "sdnb-row sdnb-end" }, close), this.differences),
+      make("div", { class: "sdnb-side" }, make("div", { class: "sdnb-buttons sdnb-end" }, close), this.differences),
     );
   }
 
@@ -251,14 +251,15 @@ class View {
       item.element.remove();
       this.items.delete(id);
     }
-    for (const id of ids) {
-      if (!this.items.has(id)) {
-        const item = this.tile(id);
-        this.items.set(id, item);
-        this.list.append(item.element);
-      }
+    const focused = document.activeElement;
+    ids.forEach((id, i) => {
+      if (!this.items.has(id)) this.items.set(id, this.tile(id));
+      const { element } = this.items.get(id);
+      if (this.list.children[i] !== element) this.list.insertBefore(element, this.list.children[i] ?? null);
       this.fill(id);
-    }
+    });
+    // A tile that moved has lost it.
+    if (focused !== document.activeElement && this.list.contains(focused)) focused.focus();
     this.picked = this.picked.filter((id) => wanted.has(id));
     if (this.shown && !wanted.has(this.shown)) this.shut();
     if (this.pair && !this.pair.every((id) => wanted.has(id))) this.shut();

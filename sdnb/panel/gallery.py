@@ -95,6 +95,8 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     def show(self, pictures: Sequence[Picture], labels: Sequence[str] = ()) -> None:
         """Show these pictures instead of those that are there.
 
+        Those that are there already stay, also enlarged, and only move to their places.
+
         Parameters
         ----------
         pictures : sequence of Picture
@@ -103,13 +105,13 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         """
         padded = [*labels, *[""] * len(pictures)]
         with self._lock:
-            self._tiles = {}
-            self._enter(list(zip(pictures, padded, strict=False)))
+            there, self._tiles = self._tiles, {}
+            self._enter(list(zip(pictures, padded, strict=False)), there)
 
     def add(self, picture: Picture, label: str = "") -> None:
         """Add a finished picture at the end."""
         with self._lock:
-            self._enter([(picture, label)])
+            self._enter([(picture, label)], {})
 
     def clear(self) -> None:
         """Show no pictures."""
@@ -150,16 +152,19 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         most = settings.current().grid_kb if kilobytes is None else kilobytes
         return grid.html([tile.picture for tile in tiles], sweep, kilobytes=most)
 
-    def _enter(self, pictures: Sequence[tuple[Picture, str]]) -> None:
-        keys = [picture.path.stem for picture, _ in pictures if picture.path is not None]
-        pinned = api.store_for().pinned(keys) if keys else set()
-        fresh = {
-            str(next(self._numbers)): _Tile(
-                picture, label, picture.path is not None and picture.path.stem in pinned
-            )
-            for picture, label in pictures
-        }
-        self._tiles |= fresh
+    def _enter(self, pictures: Sequence[tuple[Picture, str]], there: Mapping[str, _Tile]) -> None:
+        """Put pictures at the end, those that are `there` as the tiles that they are."""
+        keys = [picture.path.stem if picture.path is not None else "" for picture, _ in pictures]
+        pinned = api.store_for().pinned(keys) if any(keys) else set()
+        known = {id(tile.picture): name for name, tile in there.items()}
+        fresh = {}
+        for (picture, label), key in zip(pictures, keys, strict=True):
+            name = known.pop(id(picture), "") or str(next(self._numbers))
+            tile = there.get(name)
+            if tile is None or (tile.label, tile.pinned) != (label, key in pinned):
+                made = tile.thumbnail if tile is not None else None
+                tile = fresh[name] = _Tile(picture, label, key in pinned, made)
+            self._tiles[name] = tile
         self._push(fresh)
         self.ids = list(self._tiles)
 
@@ -221,13 +226,13 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
 class _Tile:
     """One picture in the gallery, with its thumbnail, made once."""
 
-    def __init__(self, picture: Picture, label: str, pinned: bool) -> None:
+    def __init__(self, picture: Picture, label: str, pinned: bool, made: bytes | None = None) -> None:
         self.picture = picture
         self.label = label
         self.pinned = pinned
         self.why = picture.error
-        self.thumbnail = b""
-        if not self.why:
+        self.thumbnail = made or b""
+        if not self.why and not made:
             try:
                 self.thumbnail = thumbnail(picture)
             except RenderError as error:  # its file has left the store

@@ -50,6 +50,22 @@ DROP = """([selector, name, text]) => {
   return [send('dragover'), send('drop')];
 }"""
 
+HISTORY = """
+import ipywidgets
+import sdnb
+from sdnb import api
+from sdnb.testing import FakeEngine
+from sdnb.panel.history import History
+api.use_engine(FakeEngine())
+heard = ipywidgets.Label()
+history = History("en", page=6)
+history.on_action(lambda action, picture: setattr(heard, "value", f"{action}:{picture.spec.prompt}"))
+prompts = [f"a {thing} number {number}" for number in range(10) for thing in ("lighthouse", "teapot")]
+sdnb.diffuse(prompts, size=256, progress=False)
+history.refresh()
+display(history, heard)
+"""
+
 
 @pytest.fixture
 def opened(open_notebook: Any) -> Any:
@@ -169,3 +185,30 @@ def test_two_are_compared_and_files_are_dropped(opened: Any) -> None:
     gallery.get_by_role("status").get_by_text("notes.png is no PNG, JPEG or WebP picture").wait_for()
     gallery.locator(".sdnb-face").nth(3).click()
     shot(page, "gallery-enlarged-dark-narrow")
+
+
+def test_the_store_is_searched_and_paged(open_notebook: Any) -> None:
+    """Words narrow it, the buttons turn pages, and a picture's settings can be used again."""
+    page = open_notebook([HISTORY], dark=True)
+    page.run_all()
+    gallery = page.locator(".sdnb-gallery")
+    tiles = gallery.locator(".sdnb-tile[aria-busy=false]")
+    place = page.locator(".widget-label", has_text=" of ")
+    search = page.get_by_role("textbox", name="Search")
+    search.fill("lighthouse")
+    search.press("Enter")
+    place.get_by_text("1–6 of 10").wait_for()
+    assert tiles.count() == 6 and gallery.get_by_title("a teapot", exact=False).count() == 0
+    shot(page, "history-dark")
+    page.get_by_role("button", name="Older").click()
+    place.get_by_text("7–10 of 10").wait_for()
+    tiles.nth(3).wait_for()
+    assert tiles.count() == 4 and page.get_by_role("button", name="Older").is_disabled()
+    last = tiles.nth(3).locator("button")
+    assert last.locator("img").evaluate("p => p.complete && p.naturalWidth === 256")
+    last.click()
+    gallery.get_by_role("button", name="Use these settings").click()
+    heard(page, "use:a lighthouse number 0")
+    page.get_by_role("button", name="Newer").click()
+    place.get_by_text("1–6 of 10").wait_for()
+    assert not gallery.get_by_role("group", name="Enlarged picture").is_visible()

@@ -70,12 +70,25 @@ def test_pictures_are_pushed_once_and_then_named(gallery, page, drawn):
     assert (first["width"], first["height"], first["kept"], first["pinned"]) == (64, 64, True, False)
     assert infotext.read(first["text"])["seed"] == 0
     assert re.fullmatch(r"0001-seed-0-dpmpp_2m-[0-9a-f]{8}\.png", first["file"])
-    old = list(gallery.ids)
-    gallery.show(drawn[:2], ["left"])
-    assert len(gallery.ids) == 2 and not set(old) & set(gallery.ids)
+    gallery.show([picture.with_() for picture in drawn[:2]], ["left"])
+    assert len(gallery.ids) == 2 and not set(tiles) & set(gallery.ids)
     assert [tile["label"] for tile in page.tiles().values()][-2:] == ["left", ""]
     gallery.clear()
     assert gallery.ids == [] and gallery.pictures == []
+
+
+def test_showing_what_is_there_moves_it(gallery, page, drawn):
+    """The tiles of a run that ends keep their ids, so an enlarged one stays open; only changes travel."""
+    for picture in reversed(drawn):
+        gallery.add(picture)
+    names = gallery.ids
+    page.sent.clear()
+    gallery.show(list(drawn), ["", "second"])
+    assert gallery.ids == names[::-1] and gallery.pictures == list(drawn)
+    ((content, _),) = page.sent
+    assert [(tile["id"], tile["label"]) for tile in content["tiles"]] == [(names[1], "second")]
+    gallery.show([drawn[0], drawn[0]])
+    assert gallery.ids[0] == names[2] and gallery.ids[1] not in names
 
 
 def test_what_a_page_lacks_is_sent_again(gallery, page, drawn):
