@@ -53,8 +53,9 @@ def diffuse(
         With ``{red|blue}`` for alternatives.
     **values
         ``model``, ``negative_prompt``, ``seed``, ``num_inference_steps``, ``guidance_scale``,
-        ``scheduler``, ``size`` (``"512x768"``, a number, or a pair), ``clip_skip``: one value each, or
-        an iterable of values.
+        ``scheduler``, ``size`` (``"512x768"``, a number, or a pair), ``clip_skip``, ``init_image`` and
+        ``mask_image`` (a path, a PIL image, a `Picture`), ``strength``: one value each, or an iterable
+        of values.
     zip : sequence of sequences of str
         Axes that are paired instead of multiplied.
     rows, cols : str, optional

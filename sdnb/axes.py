@@ -17,7 +17,7 @@ from numbers import Integral, Real
 from random import SystemRandom
 from typing import Any, Literal
 
-from sdnb import ranges
+from sdnb import inputs, ranges
 from sdnb.errors import RequestError, unknown
 from sdnb.option_line import quote, split
 from sdnb.ranges import MAX_VALUES
@@ -50,7 +50,7 @@ class Setting:
 
     name: str
     option: str
-    kind: Literal["text", "scheduler", "whole", "number", "size"]
+    kind: Literal["text", "scheduler", "whole", "number", "size", "picture"]
     example: str
 
 
@@ -65,6 +65,9 @@ SETTINGS = {
         Setting("scheduler", "scheduler", "scheduler", "euler or euler,dpmpp_2m_karras"),
         Setting("size", "size", "size", "512, 512x768 or 512x768,768x512"),
         Setting("clip_skip", "clip-skip", "whole", "1 or 0,1,2"),
+        Setting("init_image", "init", "picture", "fox.png or $picture"),
+        Setting("mask_image", "mask", "picture", "mask.png or $mask"),
+        Setting("strength", "strength", "number", "0.6 or 0.2..1[5]"),
     )
 }
 _SHORT = {s.option: s.name for s in SETTINGS.values()} | {"clip_skip": "clip_skip"}
@@ -101,8 +104,8 @@ def read(setting: str, text: str, lookup: Callable[[str], Any] | None = None) ->
     Returns
     -------
     tuple
-        Concrete values: int, float, str, or ``(width, height)``. Seeds that chance drew are
-        `Drawn`. `ALL` stands for itself until the model is known.
+        Concrete values: int, float, str, ``(width, height)``, or `sdnb.inputs.Input`. Seeds that chance
+        drew are `Drawn`. `ALL` stands for itself until the model is known.
 
     Raises
     ------
@@ -205,6 +208,8 @@ def write(setting: str, listed: Iterable[Any]) -> str:
     kind = _setting(setting)
     if kind.kind == "whole":
         return ",".join(_runs([int(value) for value in listed]))
+    if kind.kind == "picture":
+        return ",".join(value.short for value in listed)
     if kind.kind in ("number", "size"):
         return ",".join(label(kind.name, value) for value in listed)
     return ",".join(value if _PLAIN.fullmatch(value) else quote(value) for value in listed)
@@ -237,6 +242,8 @@ def _element(kind: Setting, text: str, quoted: bool) -> tuple[Any, ...]:
         return (ALL if text == ALL and not quoted else text,)
     if kind.kind == "size":
         return (_size(kind, text),)
+    if kind.kind == "picture":
+        return (inputs.read(text),)
     return _numbers(kind, text.strip())
 
 
@@ -275,11 +282,15 @@ def _size(kind: Setting, text: str) -> tuple[int, int]:
 def _is_one(kind: Setting, given: object) -> bool:
     if isinstance(given, (str, os.PathLike, Real)):
         return True
+    if kind.kind == "picture":  # of arrays one of three axes; lists, results and stacks hold several
+        return not hasattr(given, "__len__") or getattr(given, "ndim", 0) in (2, 3)
     pair = isinstance(given, tuple) and len(given) == 2
     return pair and kind.kind == "size" and all(isinstance(side, Real) for side in given)  # type: ignore[attr-defined]
 
 
 def _one(kind: Setting, value: Any) -> Any:
+    if kind.kind == "picture":
+        return inputs.read(os.fspath(value)) if isinstance(value, (str, os.PathLike)) else inputs.of(value)
     if not isinstance(value, (str, Real)) and callable(item := getattr(value, "item", None)):
         try:
             value = item()  # arrays and tensors of one number

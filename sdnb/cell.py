@@ -9,6 +9,7 @@ from keyword import iskeyword
 from typing import Any
 
 from sdnb import axes
+from sdnb.defaults import OWN
 from sdnb.errors import RequestError, unknown
 from sdnb.option_line import scan, split
 from sdnb.options import BY_FLAG, OPTIONS, Option, complete, manual
@@ -289,7 +290,8 @@ def _short(name: str) -> str:
 
 def _own(sweep: Sweep) -> dict[str, tuple[Any, ...]]:
     """Return, along the axis of models, what each model brought of its own."""
-    missing = [name for name in axes.SETTINGS if name not in sweep.request.settings]
+    named = sweep.request.settings
+    missing = [name for name in OWN if name not in named and not (name == "size" and "init_image" in named)]
     if not missing:
         return {}
     specs = {spec.model: spec for spec in sweep.specs}

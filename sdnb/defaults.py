@@ -10,14 +10,20 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
-from sdnb import axes, emphasis, schedulers
+from sdnb import axes, emphasis, inputs, schedulers
 from sdnb.errors import ModelError, RequestError
+from sdnb.inputs import Input
 from sdnb.models import Capabilities, Model
 from sdnb.request import Request
 from sdnb.settings import Sdnb
 from sdnb.spec import ImageSpec
 
-__all__ = ["Filled", "Resolve", "check", "fill"]
+__all__ = ["OWN", "Filled", "Resolve", "check", "fill"]
+
+# What each model brings of its own where the user names none.
+OWN = ("num_inference_steps", "guidance_scale", "scheduler", "size")
+# As in diffusers: a picture to begin from is changed this much, what lies under a mask is drawn anew.
+_STRENGTH, _MASKED_STRENGTH = 0.8, 1.0
 
 Resolve = Callable[[str], tuple[Model, Capabilities]]
 
@@ -30,7 +36,8 @@ class Filled:
     ----------
     request : Request
         Model, negative prompt, seeds and clip-skip are always named in it; steps, guidance,
-        scheduler and size are unless each model brings its own.
+        scheduler and size are unless each model (or for the size each picture to begin from) brings
+        its own.
     models : mapping of str to (Model, Capabilities)
         By the text that names the model in the request.
     own : mapping of str to mapping
@@ -65,12 +72,12 @@ def fill(request: Request, *, settings: Sdnb, resolve: Resolve) -> Filled:
         given.setdefault(name, axes.values(name, text))
     given["seed"] = _seeds(given.get("seed") or (settings.seed,), request.settings.get("count"))
     given.setdefault("clip_skip", (0,))
-    for name, value in (
-        ("num_inference_steps", settings.steps),
-        ("guidance_scale", settings.guidance),
-        ("scheduler", settings.scheduler or None),
-        ("size", settings.size or None),
-    ):
+    size = settings.size or None
+    if begins := "init_image" in given:
+        given.setdefault("strength", (_MASKED_STRENGTH if "mask_image" in given else _STRENGTH,))
+        size = None
+    asked = (settings.steps, settings.guidance, settings.scheduler or None, size)
+    for name, value in zip(OWN, asked, strict=True):
         if value is not None and name not in given:
             given[name] = axes.values(name, value)
     models = _models(given["model"], resolve)
@@ -80,9 +87,14 @@ def fill(request: Request, *, settings: Sdnb, resolve: Resolve) -> Filled:
     if "scheduler" in given:
         given["scheduler"], said = _schedulers(given["scheduler"], [can for _, can in models.values()])
         notes += said
+    if begins and "size" not in given:
+        sizes, said = _sizes(given["init_image"], [can for _, can in models.values()])
+        notes += said
+        if len(sizes) == 1:
+            given["size"] = tuple(sizes)
     own: dict[str, dict[str, Any]] = {text: {} for text in models}
-    for name in ("num_inference_steps", "guidance_scale", "scheduler", "size"):
-        if name in given:
+    for name in OWN:
+        if name in given or (name == "size" and begins):
             continue
         brought: dict[str, Any] = {
             text: (can.width, can.height) if name == "size" else getattr(can, name)
@@ -132,6 +144,19 @@ def _seeds(seeds: tuple[int, ...], count: tuple[Any, ...] | None) -> tuple[int, 
             f"count counts up from one seed, but {len(seeds)} seeds are given; drop one of the two"
         )
     return tuple(range(int(seeds[0]), int(seeds[0]) + number))
+
+
+def _sizes(pictures: tuple[Input, ...], cans: list[Capabilities]) -> tuple[set[tuple[int, int]], list[str]]:
+    """Return the sizes that pictures to begin from are drawn at, and a line for each that is made smaller."""
+    sizes, notes = set(), []
+    for picture in dict.fromkeys(pictures):
+        for can in cans:
+            width, height = size = inputs.fitted(picture.image.size, (can.width, can.height))
+            sizes.add(size)
+            if width + 8 <= picture.image.width:
+                given = "x".join(map(str, picture.image.size))
+                notes.append(f"{picture} ({given}) is drawn at {width}x{height}; --size names another size")
+    return sizes, list(dict.fromkeys(notes))
 
 
 def _models(texts: tuple[str, ...], resolve: Resolve) -> dict[str, tuple[Model, Capabilities]]:

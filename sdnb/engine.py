@@ -8,7 +8,7 @@ pictures are made in this process.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,10 +31,13 @@ class Group:
     model : Model
     specs : tuple of ImageSpec
         All of one model and one size; seeds, prompts, steps, guidance and schedulers may differ.
+    images : mapping of str to PIL image
+        RGB, by the digests in the specs: pictures to begin from and masks.
     """
 
     model: Model
     specs: tuple[ImageSpec, ...]
+    images: Mapping[str, Image] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

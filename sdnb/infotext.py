@@ -33,6 +33,7 @@ _NEGATIVE = "Negative prompt:"
 _KEYWORDS = ("sdnb", "parameters", "invokeai_metadata", "prompt", "workflow")
 # Keys are bounded, so that a long line without a colon is not searched over and over.
 _PAIR = re.compile(r'(\w[\w \-/]{0,63}):[ \t]*("(?:[^"\\]|\\.)*"(?=[ \t]*(?:,|\Z))|[^,]*)')
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _WHOLE = re.compile(r"\d{1,20}")
 _NUMBER = re.compile(r"\d{1,20}(\.\d{0,20})?(e[+-]?\d{1,3})?")
 _SIZE = re.compile(r"(\d{1,6})x(\d{1,6})")
@@ -72,8 +73,11 @@ def write(spec: ImageSpec, *, model_hash: str = "", version: str = "") -> str:
         "Size": f"{spec.width}x{spec.height}",
         "Model hash": model_hash,
         "Model": spec.model,
+        "Denoising strength": repr(spec.strength).removesuffix(".0") if spec.init_image else "",
         "Clip skip": str(spec.clip_skip + 1) if spec.clip_skip else "",
         "Scheduler": "" if exact else spec.scheduler,
+        "Init image": spec.init_image,
+        "Mask image": spec.mask_image,
         "Version": version or _version(),
     }
     negative = f"{_NEGATIVE} {spec.negative_prompt}" if spec.negative_prompt else ""
@@ -191,6 +195,12 @@ def _settings(pairs: dict[str, str]) -> dict[str, Any]:
         del pairs["Size"]
     if _WHOLE.fullmatch(skip := pairs.get("Clip skip", "")) and int(skip) > 0:
         said["clip_skip"] = int(pairs.pop("Clip skip")) - 1
+    if _DIGEST.fullmatch(pairs.get("Init image", "")):  # strength alone may be of the web UI's second pass
+        said["init_image"] = pairs.pop("Init image")
+        if _DIGEST.fullmatch(pairs.get("Mask image", "")):
+            said["mask_image"] = pairs.pop("Mask image")
+        if _NUMBER.fullmatch(pairs.get("Denoising strength", "")):
+            said["strength"] = float(pairs.pop("Denoising strength"))
     if "Model" in pairs:
         said["model"] = pairs.pop("Model")
     with suppress(RequestError):

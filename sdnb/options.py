@@ -69,6 +69,13 @@ OPTIONS = (
     Option("scheduler", "scheduler", "NAMES", "schedulers; all takes every one that fits", "values"),
     Option("size", "size", "SIZES", "512x768, or one number for a square", "values"),
     Option("clip-skip", "clip_skip", "NUMBERS", "last layers of the text encoder to skip", "values"),
+    Option("init", "init_image", "PICTURES", "a file or $picture to begin from instead of noise", "values"),
+    Option(
+        "strength", "strength", "NUMBERS", "how far from it to go, above 0 to 1 (0.8 unless told)", "values"
+    ),
+    Option(
+        "mask", "mask_image", "PICTURES", "white where the picture is drawn anew, black where kept", "values"
+    ),
     Option("rows", "rows", "AXIS", "the axis that goes down the grid", "axis"),
     Option("cols", "cols", "AXIS", "the axis that goes across the grid", "axis"),
     Option("zip", "zips", "AXES", "pair these axes instead of multiplying them; may be repeated", "axes"),
@@ -117,6 +124,13 @@ _MANUAL = """
       (word)  (word:1.3)     emphasis, 1.1 or 1.3 times; [word] weakens; \\( is a plain bracket
       BREAK                  begins a new chunk; long prompts are read in chunks by themselves
       ---                    a line of its own parts several prompts
+
+    From a picture
+      --init fox.png         begins from it, --strength 0.4 near it, --strength 1 far
+      --init $foxes          of the notebook: a PIL image, drawn pictures; several are an axis
+      --init sha256:1f2e…    one that was used on this machine, as to_cell() writes it
+      It is drawn at its own size, or smaller where it is large for the model; where --size has
+      other proportions its middle is taken. A mask is as large as the picture.
 
     Examples
         %%diffuse --guidance 1..7[4] --steps 10,20 --rows steps

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from threading import Event
 
-from sdnb import schedulers, store
+from sdnb import inputs, schedulers, store
 from sdnb.engine import Engine, Group, OnStep
 from sdnb.errors import SdnbError, StoreError
+from sdnb.inputs import Input
 from sdnb.picture import Picture
 from sdnb.spec import ImageSpec
 from sdnb.store import Store
@@ -64,7 +65,12 @@ def run(
             for place in places[spec]:
                 yield place, picture
 
-    for group in _groups(sweep, [spec for spec, key in keys.items() if key not in found]):
+    missing = [spec for spec, key in keys.items() if key not in found]
+    given = _inputs(sweep, missing)
+    if keep is not None:
+        for original in given.values():
+            inputs.keep(original)
+    for group in _groups(sweep, missing, given):
         left = dict.fromkeys(group.specs)
         reason = ""
         pictures = engine.render(group, on_step, cancel)
@@ -93,18 +99,26 @@ def run(
                 yield place, failed
 
 
-def _groups(sweep: Sweep, specs: list[ImageSpec]) -> Iterator[Group]:
+def _inputs(sweep: Sweep, specs: list[ImageSpec]) -> dict[str, Input]:
+    """Return the pictures that specs begin from; a sweep that was made of specs alone finds the kept ones."""
+    named = dict.fromkeys(digest for spec in specs for digest in (spec.init_image, spec.mask_image) if digest)
+    return {digest: sweep.inputs.get(digest) or inputs.find(digest) for digest in named}
+
+
+def _groups(sweep: Sweep, specs: list[ImageSpec], given: Mapping[str, Input]) -> Iterator[Group]:
     """Put together what can share a model call: one model, one size."""
     shared: dict[tuple[str, int, int], list[ImageSpec]] = {}
     for spec in specs:
         shared.setdefault((spec.model, spec.width, spec.height), []).append(spec)
     for (name, _, _), members in shared.items():
-        yield Group(sweep.models[name], tuple(members))
+        named = {digest for spec in members for digest in (spec.init_image, spec.mask_image)}
+        images = {digest: picture.image for digest, picture in given.items() if digest in named}
+        yield Group(sweep.models[name], tuple(members), images)
 
 
 def evaluations(spec: ImageSpec) -> int:
     """Model evaluations that a picture costs, guidance counted in."""
-    calls = schedulers.parse(spec.scheduler).evaluations(spec.num_inference_steps)
+    calls = schedulers.parse(spec.scheduler).evaluations(spec.steps_made)
     return calls * (2 if spec.guidance_scale > 1 else 1)
 
 

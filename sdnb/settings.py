@@ -7,6 +7,7 @@ Set them in a cell (``%config Sdnb.steps = 30``), in IPython's configuration fil
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from traitlets import Bool, CaselessStrEnum, Float, Integer, TraitError, Unicode
@@ -14,7 +15,7 @@ from traitlets.config import Configurable
 
 from sdnb.errors import RequestError
 
-__all__ = ["DEVICES", "DTYPES", "Sdnb", "activate", "current"]
+__all__ = ["DEVICES", "DTYPES", "Sdnb", "activate", "current", "default_folder"]
 
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -73,3 +74,12 @@ def activate(settings: Sdnb | None) -> None:
     """Put other settings in force; None goes back to fresh ones at the next use."""
     global _active
     _active = settings
+
+
+def default_folder() -> Path:
+    """Return ``Sdnb.cache_dir`` (also ``SDNB_CACHE_DIR``), or the platform's cache folder for sdnb."""
+    if named := current().cache_dir:
+        return Path(named).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("sdnb", appauthor=False)

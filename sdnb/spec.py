@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -48,6 +49,11 @@ class ImageSpec:
         Pixels, multiples of 8, 8 to 8192.
     clip_skip : int
         Layers of the text encoder to skip, as in diffusers (the web UI's "Clip skip" minus 1).
+    init_image, mask_image : str
+        Digests of the picture to begin from and of the mask, as in `sdnb.inputs`; empty for none. The
+        mask is white where the picture is to be drawn anew.
+    strength : float
+        Above 0, to 1: how much of the run is made, and so how far the picture may leave `init_image`.
 
     Raises
     ------
@@ -74,6 +80,9 @@ class ImageSpec:
     height: int
     negative_prompt: str = ""
     clip_skip: int = 0
+    init_image: str = ""
+    mask_image: str = ""
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("model", "prompt", "negative_prompt"):
@@ -91,6 +100,11 @@ class ImageSpec:
                 raise RequestError(
                     f"{side} must be a multiple of 8, not {pixels}: try {max(below, 8)} or {above}"
                 )
+        for name in ("init_image", "mask_image"):
+            digest = getattr(self, name)
+            if not (isinstance(digest, str) and re.fullmatch(r"([0-9a-f]{64})?", digest)):
+                raise RequestError(f"{name} must be a sha256 of 64 hex digits or empty, not {digest!r}")
+        self._check_strength()
         guidance = self.guidance_scale
         if isinstance(guidance, bool) or not isinstance(guidance, Real):
             raise RequestError(f"guidance_scale must be a number, not {guidance!r}")
@@ -98,6 +112,27 @@ class ImageSpec:
             raise RequestError(f"guidance_scale must be from 0 to 1000, not {guidance}")
         self._set("guidance_scale", float(guidance) + 0.0)  # -0.0 is 0.0
         self._set("scheduler", schedulers.parse(self.scheduler).name)
+
+    def _check_strength(self) -> None:
+        strength = self.strength
+        if isinstance(strength, bool) or not isinstance(strength, Real):
+            raise RequestError(f"strength must be a number, not {strength!r}")
+        if not 0 < strength <= 1:
+            raise RequestError(f"strength must be above 0 and at most 1, not {strength}")
+        self._set("strength", float(strength))
+        if not self.init_image and (self.mask_image or self.strength != 1):
+            what = "a mask" if self.mask_image else "strength"
+            raise RequestError(f"{what} needs a picture to begin from; name one with --init (init_image=)")
+        if not self.steps_made:
+            raise RequestError(
+                f"strength {self.strength:g} of {self.num_inference_steps} steps leaves no step to make; "
+                f"try a strength of {math.ceil(100 / self.num_inference_steps) / 100:g} or more steps"
+            )
+
+    @property
+    def steps_made(self) -> int:
+        """How many of the steps are made: those that `strength` leaves, counted as diffusers counts."""
+        return min(int(self.num_inference_steps * self.strength), self.num_inference_steps)
 
     def _whole(self, name: str, low: int, high: int) -> None:
         value = getattr(self, name)

@@ -27,7 +27,7 @@ from sdnb.facts import Memo, Timings
 from sdnb.index import Index, storage_errors
 from sdnb.picture import Picture
 from sdnb.search import Wanted
-from sdnb.settings import current
+from sdnb.settings import default_folder
 from sdnb.spec import ImageSpec
 
 __all__ = ["Stats", "Store", "default_folder", "key"]
@@ -66,15 +66,6 @@ def key(spec: ImageSpec, identity: Mapping[str, str]) -> str:
     drawn_by = json.dumps(dict(identity), sort_keys=True, separators=(",", ":"))
     settings = spec.canonical(without=frozenset({"model"}))
     return hashlib.sha256(f"{settings}\n{drawn_by}".encode()).hexdigest()
-
-
-def default_folder() -> Path:
-    """Return ``Sdnb.cache_dir`` (also ``SDNB_CACHE_DIR``), or the platform's cache folder for sdnb."""
-    if named := current().cache_dir:
-        return Path(named).expanduser()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("sdnb", appauthor=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,7 +315,10 @@ class Store:
         )
 
     def clear(self, *, keep_pinned: bool = True) -> int:
-        """Delete the pictures, also those that are shown somewhere; return how many there were."""
+        """Delete the pictures, also those that are shown somewhere; return how many there were.
+
+        Pictures that the user gave to begin from (`sdnb.inputs`) go too, and are not counted.
+        """
 
         def work(db: sqlite3.Connection) -> int:
             pinned = {name for (name,) in db.execute("SELECT key FROM pictures WHERE pinned = 1")}
@@ -332,6 +326,8 @@ class Store:
             for name in gone:
                 self.path(name).unlink(missing_ok=True)
             db.execute("DELETE FROM pictures" + (" WHERE pinned = 0" if keep_pinned else ""))
+            for file in (self.folder / "inputs").glob("*.png"):
+                file.unlink(missing_ok=True)
             return len(gone)
 
         with storage_errors(self.folder):

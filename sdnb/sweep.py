@@ -7,7 +7,7 @@ in row-major order: the first axis varies slowest.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
 from typing import Any
@@ -16,7 +16,8 @@ from sdnb import axes, templates
 from sdnb.axis import Axis
 from sdnb.defaults import Resolve, check, fill
 from sdnb.errors import RequestError, unknown
-from sdnb.models import Model
+from sdnb.inputs import Input, fitted
+from sdnb.models import Capabilities, Model
 from sdnb.prompts import Prompts, tidy
 from sdnb.request import Request, request
 from sdnb.settings import Sdnb
@@ -43,6 +44,8 @@ class Sweep:
         Where the models named in the specs lie.
     notes : tuple of str
         What the user should know: seeds that were drawn, two names for one scheduler.
+    inputs : mapping of str to Input
+        By the digests in the specs: pictures to begin from and masks.
     """
 
     request: Request
@@ -50,6 +53,7 @@ class Sweep:
     specs: tuple[ImageSpec, ...]
     models: Mapping[str, Model]
     notes: tuple[str, ...] = ()
+    inputs: Mapping[str, Input] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -108,7 +112,9 @@ class Sweep:
         specs = tuple(self.specs[index] for index in indices)
         used = {spec.model for spec in specs}
         models = {name: model for name, model in self.models.items() if name in used}
-        return Sweep(self._narrowed(kept), narrowed, specs, models, self.notes), indices
+        named = {digest for spec in specs for digest in (spec.init_image, spec.mask_image)}
+        inputs = {digest: given for digest, given in self.inputs.items() if digest in named}
+        return Sweep(self._narrowed(kept), narrowed, specs, models, self.notes, inputs), indices
 
     def _narrowed(self, kept: Sequence[Sequence[int]]) -> Request:
         """Return the request that plans to the positions kept on each axis."""
@@ -185,6 +191,7 @@ def plan(request: Request, *, settings: Sdnb, resolve: Resolve, limit: int | Non
     laid = tuple(_axis(names, prompts, varied, filled.models) for names in groups)
     specs: dict[tuple[tuple[str, Any], ...], ImageSpec] = {}
     ordered = []
+    given: dict[str, Input] = {}
     for places in product(*(range(len(axis)) for axis in laid)):
         at = {name: place for axis, place in zip(laid, places, strict=True) for name in axis.names}
         chosen = constants | {name: varied[name][at[name]] for name in varied}
@@ -192,8 +199,10 @@ def plan(request: Request, *, settings: Sdnb, resolve: Resolve, limit: int | Non
         key = tuple(sorted(chosen.items()))
         if key not in specs:
             model, can = filled.models[chosen.pop("model")]
+            begins = _begin(chosen, can)
             width, height = chosen.pop("size")
             spec = ImageSpec(model=model.name, width=width, height=height, **chosen)
+            given |= {picture.digest: picture for picture in begins}
             check(spec, can)
             specs[key] = spec
         ordered.append(specs[key])
@@ -205,7 +214,25 @@ def plan(request: Request, *, settings: Sdnb, resolve: Resolve, limit: int | Non
     )
     if complete.rows and complete.cols and _find(laid, complete.rows) == _find(laid, complete.cols):
         raise RequestError(f"rows and cols are both {complete.rows}; name two different axes")
-    return Sweep(complete, laid, tuple(ordered), {m.name: m for m, _ in filled.models.values()}, filled.notes)
+    models = {model.name: model for model, _ in filled.models.values()}
+    return Sweep(complete, laid, tuple(ordered), models, filled.notes, given)
+
+
+def _begin(chosen: dict[str, Any], can: Capabilities) -> list[Input]:
+    """Put digests for the pictures among the settings of one picture, and a size where there is none."""
+    pictures: dict[str, Input] = {
+        name: chosen[name] for name in ("init_image", "mask_image") if name in chosen
+    }
+    chosen |= {name: picture.digest for name, picture in pictures.items()}
+    if len(pictures) == 2:
+        sizes = ["x".join(map(str, picture.image.size)) for picture in pictures.values()]
+        if sizes[0] != sizes[1]:
+            raise RequestError(
+                f"the mask is {sizes[1]} and the picture to begin from {sizes[0]}; make them of one size"
+            )
+    if "size" not in chosen and "init_image" in pictures:
+        chosen["size"] = fitted(pictures["init_image"].image.size, (can.width, can.height))
+    return list(pictures.values())
 
 
 def _zips(

@@ -73,7 +73,7 @@ class FakeEngine:
         """Draw the group in batches of `batch`."""
         for start in range(0, len(group.specs), self.batch):
             specs = group.specs[start : start + self.batch]
-            total = max(schedulers.parse(s.scheduler).evaluations(s.num_inference_steps) for s in specs)
+            total = max(schedulers.parse(s.scheduler).evaluations(s.steps_made) for s in specs)
             began = time.perf_counter()
             for done in range(1, total + 1):
                 if cancel.wait(self.seconds_per_call) if self.seconds_per_call else cancel.is_set():

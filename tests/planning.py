@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
+from PIL import Image
 
-from sdnb import schedulers, templates
+from sdnb import inputs, schedulers, templates
 from sdnb.errors import ModelError
 from sdnb.models import Capabilities, Model
 from sdnb.settings import Sdnb
@@ -63,7 +64,9 @@ SETTINGS = {
     ),
     "size": st.tuples(st.integers(1, 200), st.integers(1, 200)).map(lambda s: (s[0] * 8, s[1] * 8)),
     "clip_skip": st.integers(0, 7),
+    "strength": st.floats(0.1, 1),
 }
+INIT = inputs.of(Image.new("RGB", (40, 24), "red"))
 
 
 @st.composite
@@ -78,6 +81,8 @@ def requests(draw: st.DrawFn) -> Request:
     long = [name for name in names if len(settings[name]) > 1]
     zips = [tuple(long[:2])] if len(long) > 1 and draw(st.booleans()) else []
     sides = [draw(st.sampled_from([None, *long])) for _ in range(2)]
+    if "strength" in settings:
+        settings["init_image"] = (INIT,)
     prompts = draw(st.lists(PROMPT, min_size=1, max_size=3))
     if sides[0] == sides[1] or (zips and set(sides) == set(zips[0])):
         sides[1] = None

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
-from sdnb import cell
+from sdnb import cell, inputs
 from sdnb.errors import RequestError, SdnbError
 from sdnb.sweep import Request
 from tests.planning import NASTY, PIECES, planned, requests
@@ -237,6 +237,8 @@ def test_written_cells_read_as_the_same_sweep(wanted):
         sweep = planned(wanted)
     except SdnbError:
         return
+    for picture in sweep.inputs.values():
+        inputs.keep(picture)  # as a run does
     text = cell.write(sweep)
     asked = cell.parse(text, {})
     again = planned(asked.request, limit=asked.limit or 64)

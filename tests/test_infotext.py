@@ -83,6 +83,14 @@ def test_what_is_written_reads_back(spec):
     assert said["extras"] == {"Version": "sdnb, 1: 2"}
 
 
+def test_a_picture_to_begin_from_is_named_by_its_digest():
+    """Denoising strength as the web UI says it, and digests; without one it is left to the extras."""
+    begun = changed(init_image="ab" * 32, mask_image="cd" * 32, strength=0.75)
+    assert "Denoising strength: 0.75, " in write(begun) and plain(read(write(begun))) == begun
+    said = read("a fox\nSteps: 20, Seed: 1, Size: 64x64, Denoising strength: 0.7")
+    assert "strength" not in said and said["extras"] == {"Denoising strength": "0.7"}
+
+
 def test_the_layout_is_the_web_uis():
     """Line by line, key by key, in its order and with its numbers."""
     spec = changed(scheduler="dpmpp_2m_karras", clip_skip=1, model="v1-5, pruned", guidance_scale=7)

@@ -57,10 +57,12 @@ def test_every_setting_changes_the_digest() -> None:
     changes: dict[str, Any] = {
         "model": "other", "prompt": "x", "negative_prompt": "y", "seed": 2, "num_inference_steps": 21,
         "guidance_scale": 5, "scheduler": "heun", "width": 136, "height": 136, "clip_skip": 1,
+        "init_image": "ab" * 32, "mask_image": "cd" * 32, "strength": 0.5,
     }  # fmt: skip
     assert set(changes) == {field.name for field in dataclasses.fields(ImageSpec)}
-    digests = {spec(**{name: value}).digest for name, value in changes.items()} | {spec().digest}
-    assert len(digests) == len(changes) + 1
+    needs = {name: {"init_image": "ef" * 32} for name in ("mask_image", "strength")}
+    made = [spec(**needs.get(name, {}), **{name: value}) for name, value in changes.items()]
+    assert len({one.digest for one in [*made, spec(), spec(**needs["strength"])]}) == len(changes) + 2
 
 
 @pytest.mark.parametrize(
@@ -79,6 +81,12 @@ def test_every_setting_changes_the_digest() -> None:
         ({"prompt": None}, "prompt must be text"),
         ({"prompt": "\ud800"}, "surrogate"),
         ({"clip_skip": -1}, "clip_skip must be from 0"),
+        ({"init_image": "fox.png"}, "sha256 of 64 hex digits"),
+        ({"strength": 0.5}, "strength needs a picture to begin from"),
+        ({"mask_image": "ab" * 32}, "a mask needs a picture to begin from"),
+        ({"strength": 0, "init_image": "ab" * 32}, "above 0 and at most 1"),
+        ({"strength": float("nan"), "init_image": "ab" * 32}, "above 0 and at most 1"),
+        ({"strength": 0.04, "init_image": "ab" * 32}, "leaves no step to make; try a strength of 0.05"),
     ],
 )
 def test_bad_values_are_refused(change: dict[str, Any], said: str) -> None:
@@ -87,9 +95,16 @@ def test_bad_values_are_refused(change: dict[str, Any], said: str) -> None:
         spec(**change)
 
 
+@pytest.mark.parametrize(("steps", "strength", "made"), [(20, 0.8, 16), (10, 0.7, 7), (3, 0.5, 1), (7, 1, 7)])
+def test_strength_leaves_steps(steps: int, strength: float, made: int) -> None:
+    """As many steps are made as diffusers makes."""
+    one = spec(num_inference_steps=steps, strength=strength, init_image="ab" * 32)
+    assert one.steps_made == made and spec(num_inference_steps=steps).steps_made == steps
+
+
 def test_unknown_and_missing_settings_are_named() -> None:
     """from_dict refuses what it does not know instead of dropping it."""
-    with pytest.raises(RequestError, match="unknown settings strength"):
-        ImageSpec.from_dict(spec().to_dict() | {"strength": 0.5})
+    with pytest.raises(RequestError, match="unknown settings size"):
+        ImageSpec.from_dict(spec().to_dict() | {"size": 0.5})
     with pytest.raises(RequestError, match="incomplete"):
         ImageSpec.from_dict({"model": "mini"})

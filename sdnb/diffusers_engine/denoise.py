@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sdnb.diffusers_engine import preview, prompts, schedules
+from sdnb.diffusers_engine import preview, prompts, schedules, start
 from sdnb.diffusers_engine.pipelines import Parts
 from sdnb.spec import ImageSpec
 
@@ -71,6 +71,8 @@ class Lane:
         positive.
     pooled, time_ids : Tensor or None
         The same for what SDXL reads beside.
+    kept : start.Kept or None
+        What is put back after every call, outside of masks.
     strength : Tensor or None
         ``[rows, time_cond_proj_dim]``: the guidance as an embedding, for models distilled to read it.
     """
@@ -87,6 +89,7 @@ class Lane:
     pooled: Tensor | None
     time_ids: Tensor | None
     strength: Tensor | None
+    kept: start.Kept | None = None
     done: int = 0
     scaled: Tensor | None = None
     output: Tensor | None = None
@@ -111,6 +114,9 @@ class Lane:
         moved = self.scheduler.step(predicted, self.timesteps[self.done], self.latents, **self.keywords)[0]
         self.latents = moved.to(self.latents.dtype)
         self.done += 1
+        if self.kept is not None:
+            following = None if self.over else self.timesteps[self.done]
+            self.latents = self.kept.put_back(self.latents, self.scheduler, following)
 
     def predicted(self) -> Tensor:
         """Return the x0 that the last call predicts, ``[rows, channels, height/8, width/8]``."""
@@ -128,9 +134,17 @@ class Batch:
     specs : sequence of ImageSpec
     schedulers : sequence
         For each spec a built scheduler; specs of one lane are given the same object.
+    originals : start.Originals
+        The pictures that specs begin from.
     """
 
-    def __init__(self, parts: Parts, specs: Sequence[ImageSpec], schedulers: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        specs: Sequence[ImageSpec],
+        schedulers: Sequence[Any],
+        originals: start.Originals,
+    ) -> None:
         self.parts = parts
         self.specs = tuple(specs)
         self.seconds = [0.0] * len(specs)
@@ -141,13 +155,21 @@ class Batch:
         with torch.inference_mode():
             wanted = (prompts.texts(parts, *_texts(parts, spec)) for spec in self.specs)
             encoded = prompts.encode(parts, chain.from_iterable(wanted))
-            self._lanes = [self._lane(rows, schedulers[rows[0]], encoded) for rows in lanes.values()]
+            self._lanes = [
+                self._lane(rows, schedulers[rows[0]], encoded, originals) for rows in lanes.values()
+            ]
         self.notes = [_notes(parts, spec, encoded) for spec in specs]
         self.total = max(len(lane.timesteps) for lane in self._lanes)
         self._live = list(self._lanes)
         self._conditions: tuple[dict[str, Any], list[int]] | None = None
 
-    def _lane(self, rows: list[int], scheduler: Any, encoded: dict[Any, prompts.Embedding]) -> Lane:
+    def _lane(
+        self,
+        rows: list[int],
+        scheduler: Any,
+        encoded: dict[Any, prompts.Embedding],
+        originals: start.Originals,
+    ) -> Lane:
         parts, specs = self.parts, [self.specs[row] for row in rows]
         pairs = [prompts.branches(parts, *_texts(parts, spec), encoded) for spec in specs]
         both = [negative for _, negative in pairs if negative is not None]
@@ -156,16 +178,8 @@ class Batch:
         states = torch.cat([embedding.states for embedding in both])
         pooled = [embedding.pooled for embedding in both if embedding.pooled is not None]
         generators = [torch.Generator("cpu").manual_seed(spec.seed) for spec in specs]
+        begun = start.begin(originals, parts, specs, scheduler, generators, states.dtype)
         height, width = specs[0].height, specs[0].width
-        shape = (
-            1,
-            parts.unet.config.in_channels,
-            height // parts.pixels_per_latent,
-            width // parts.pixels_per_latent,
-        )
-        noise = torch.cat([torch.randn(shape, generator=own, dtype=states.dtype) for own in generators])
-        if parts.family == "sdxl" and hasattr(scheduler, "set_begin_index"):
-            scheduler.set_begin_index(0)  # its pipeline says so; without it the first step is looked up
         ids = torch.tensor([[height, width, 0, 0, height, width]], dtype=states.dtype, device=parts.device)
         return Lane(
             rows=rows,
@@ -173,9 +187,10 @@ class Batch:
             keywords=schedules.step_keywords(scheduler, generators, [spec.seed for spec in specs]),
             guidance=specs[0].guidance_scale,
             guided=with_negative,
-            latents=noise.to(parts.device) * scheduler.init_noise_sigma,
-            timesteps=scheduler.timesteps,
-            times=scheduler.timesteps.to(torch.float32).to(parts.device),
+            latents=begun.latents,
+            kept=begun.kept,
+            timesteps=begun.timesteps,
+            times=begun.timesteps.to(torch.float32).to(parts.device),
             states=states,
             pooled=torch.cat(pooled) if pooled else None,
             time_ids=ids.expand(len(both), -1) if pooled else None,

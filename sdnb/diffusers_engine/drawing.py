@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from sdnb.diffusers_engine import schedules
+from sdnb.diffusers_engine import schedules, start
 from sdnb.diffusers_engine.decode import decode
 from sdnb.diffusers_engine.denoise import Batch, Finished, chunks, guided, out_of_memory, why
 from sdnb.diffusers_engine.pipelines import Parts, free_gpu
@@ -17,6 +17,9 @@ from sdnb.engine import Step
 from sdnb.errors import RequestError, SdnbError
 from sdnb.picture import Picture
 from sdnb.spec import ImageSpec
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["draw", "rows_at_once"]
 
@@ -31,13 +34,17 @@ _ACTIVATIONS = 80
 _MOST_ROWS = 64
 
 
-def draw(parts: Parts, specs: Sequence[ImageSpec]) -> Iterator[tuple[Step | None, list[Picture]]]:
+def draw(
+    parts: Parts, specs: Sequence[ImageSpec], images: Mapping[str, Image]
+) -> Iterator[tuple[Step | None, list[Picture]]]:
     """Draw pictures of one size, as a generator that yields after every call of the model.
 
     Parameters
     ----------
     parts : Parts
     specs : sequence of ImageSpec
+    images : mapping of str to PIL image
+        The pictures that specs begin from, and masks, by digest.
 
     Yields
     ------
@@ -59,10 +66,11 @@ def draw(parts: Parts, specs: Sequence[ImageSpec]) -> Iterator[tuple[Step | None
     failed = [spec for spec in specs if (spec.scheduler, spec.num_inference_steps) in broken]
     if failed:
         yield None, [Picture(spec=s, error=str(broken[s.scheduler, s.num_inference_steps])) for s in failed]
-    calls = {key: len(scheduler.timesteps) for key, scheduler in built.items()}
     ready = [s for s in specs if (s.scheduler, s.num_inference_steps) in built]
     alike = {spec: chunks(parts, spec) for spec in ready}
-    waiting = deque(sorted(ready, key=lambda s: (alike[s], calls[s.scheduler, s.num_inference_steps])))
+    calls = {spec: _calls(spec, built) for spec in ready}
+    waiting = deque(sorted(ready, key=lambda spec: (alike[spec], calls[spec])))
+    originals = start.Originals(parts, images)
     limit = rows_at_once(parts, specs[0])
     shrunk = ""
     while waiting:
@@ -71,7 +79,7 @@ def draw(parts: Parts, specs: Sequence[ImageSpec]) -> Iterator[tuple[Step | None
         try:
             trouble, short = "", False
             try:
-                batch = Batch(parts, some, _handed_out(parts, some, built))
+                batch = Batch(parts, some, _handed_out(parts, some, built), originals)
             except Exception as error:
                 trouble, short = why(error), out_of_memory(error)
             left = dict(enumerate(some))
@@ -134,6 +142,11 @@ def _schedulers(parts: Parts, specs: Sequence[ImageSpec]) -> tuple[dict[Key, Any
     return built, broken
 
 
+def _calls(spec: ImageSpec, built: dict[Key, Any]) -> int:
+    scheduler = built[spec.scheduler, spec.num_inference_steps]
+    return len(scheduler.timesteps) - start.skipped(spec, scheduler)
+
+
 def _same(built: dict[Key, Any]) -> list[tuple[str, str]]:
     return schedules.same_configuration({name: scheduler for (name, _), scheduler in built.items()})
 
@@ -143,11 +156,15 @@ def _handed_out(parts: Parts, specs: Sequence[ImageSpec], built: dict[Key, Any])
     own: dict[tuple[Any, ...], Any] = {}
     for spec in specs:
         key = (spec.scheduler, spec.num_inference_steps)
-        if (key, spec.guidance_scale) not in own:
+        if (lane := _lane(spec)) not in own:
             ready = built.get(key)
             built[key] = None
-            own[key, spec.guidance_scale] = ready or schedules.build(*key, parts.scheduler_config)
-    return [own[(s.scheduler, s.num_inference_steps), s.guidance_scale] for s in specs]
+            own[lane] = ready or schedules.build(*key, parts.scheduler_config)
+    return [own[_lane(spec)] for spec in specs]
+
+
+def _lane(spec: ImageSpec) -> tuple[Any, ...]:
+    return spec.scheduler, spec.num_inference_steps, spec.guidance_scale, start.kind(spec)
 
 
 def _take(

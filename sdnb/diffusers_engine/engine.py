@@ -109,7 +109,7 @@ class DiffusersEngine:
                             on_step(Step(note="the model to load"))
                         from sdnb.diffusers_engine.drawing import draw
 
-                        drawing = draw(self._parts(group.model), group.specs)
+                        drawing = draw(self._parts(group.model), group.specs, group.images)
                     while not over and not ready:
                         step, ready = next(drawing, _END)
                         if step is not None:
