@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from sdnb.diffusers_engine import preview, prompts, schedules, start
+from sdnb.diffusers_engine.attention import KeysAndValues
 from sdnb.diffusers_engine.pipelines import Parts
 from sdnb.spec import ImageSpec
 
@@ -162,6 +163,7 @@ class Batch:
         self.total = max(len(lane.timesteps) for lane in self._lanes)
         self._live = list(self._lanes)
         self._conditions: tuple[dict[str, Any], list[int]] | None = None
+        self._attended = KeysAndValues(parts.unet)
 
     def _lane(
         self,
@@ -216,12 +218,13 @@ class Batch:
             stacked = self._each(Lane.model_input, finished)
             if self._live:
                 keywords, sizes = self._gathered()
-                answer = self.parts.unet(
-                    stacked[0] if len(stacked) == 1 else torch.cat(stacked),
-                    self._times(sizes),
-                    return_dict=False,
-                    **keywords,
-                )[0]
+                with self._attended.of(keywords["encoder_hidden_states"]):
+                    answer = self.parts.unet(
+                        stacked[0] if len(stacked) == 1 else torch.cat(stacked),
+                        self._times(sizes),
+                        return_dict=False,
+                        **keywords,
+                    )[0]
                 answers = dict(zip(map(id, self._live), answer.split(sizes), strict=True))
                 share = (perf_counter() - began) / sum(sizes)
                 for lane, size in zip(self._live, sizes, strict=True):
@@ -293,6 +296,7 @@ class Batch:
     def clear(self) -> None:
         """Let every tensor go, also for those who still hold the batch or its preview."""
         self._lanes, self._live, self._conditions = [], [], None
+        self._attended.clear()
 
 
 def guided(parts: Parts, spec: ImageSpec) -> bool:

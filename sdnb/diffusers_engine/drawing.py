@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "rows_at_once"]
 
-# Latent pixels in one call. Measured: a model of the size of `mini` draws 16 pictures of 16x16 latents in
-# 18 s with 2 rows a call, 13 with 4, 8.5 with 8, 5 with 16, 6 with 32 and 8 with 64; Stable Diffusion 1.5
-# at 64x64 fills a CPU with one picture.
-_CPU_LATENTS = 4096
+# Latent pixels in one call. Measured on one thread: `mini` (16x16 latents) takes 15 ms a row with 2 rows a
+# call, 12 with 4, 10.5 with 8, 9.7 with 16 and 9 with 32 or more; Stable Diffusion 1.5 at 64x64 fills a CPU
+# with one picture.
+_CPU_LATENTS = 8192
 _GPU_SHARE = 0.5
 # Bytes of activations per row, latent pixel and base channel, over the size of one number; Stable
 # Diffusion 1.5 at 512x512 in float16 needs 0.2 GB a row.
