@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["BLOCKED", "Decoded", "decode"]
 
 BLOCKED = "blocked by the model's safety checker"
-_PIXELS_AT_ONCE = {"cpu": 2**16, "mps": 2**18, "cuda": 2**20}  # four pictures of `mini` at once fit a CPU's caches best
+_PIXELS_AT_ONCE = {
+    "cpu": 2**16,
+    "mps": 2**18,
+    "cuda": 2**20,
+}  # four pictures of `mini` at once fit a CPU's caches best
 
 
 @dataclass

@@ -264,6 +264,8 @@ def _assemble(
         feature_extractor=extractor,
         zero_empty_negative=family == "sdxl" and bool(index.get("force_zeros_for_empty_prompt", True)),
     )
+    if device.type == "cpu":  # `mini` decodes a tenth faster so; the UNets are as fast either way
+        parts.vae.to(memory_format=torch.channels_last)
     if (reads := parts.unet.config.in_channels) != (writes := parts.vae.config.latent_channels):
         raise ModelError(
             f"{model.name} does not draw from text alone: "
