@@ -1,7 +1,6 @@
 """Trains `mini` from nothing, or goes on where it stopped: `python -m training --hours 2`."""
 
 import argparse
-import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +22,8 @@ from .scenes import BACKGROUNDS
 # Shares of the time: the autoencoder's and the text encoder's; the UNet has the rest.
 VAE_SHARE, TEXT_SHARE = 0.15, 0.13
 SAVE_EVERY = 120.0
+# Of the peak learning rates, when the UNet goes on from shipped weights.
+AGAIN = 0.5
 
 
 def say(line: str) -> None:
@@ -163,13 +164,15 @@ class Studio:
         checkpoint = self.work / "unet.pt"
         state = torch.load(checkpoint, weights_only=True)["state"] if checkpoint.exists() else None
         shipped = self.mini / "unet"
+        rates = unet.RATES
         if any(shipped.glob("*.safetensors")):
+            rates = (AGAIN * rates[0], AGAIN * rates[1])
             model = UNet2DConditionModel.from_pretrained(shipped)
         else:
             model = unet.build()
         pool = unet.Pool(self.fresh, first)
         begun = saved = time.monotonic()
-        for line, optimizer in unet.train(model, pool, self.states([""]), seconds, self.seed, state):
+        for line, optimizer in unet.train(model, pool, self.states([""]), seconds, self.seed, state, rates):
             yield line
             self.unet = optimizer.average
             if time.monotonic() - saved > SAVE_EVERY or "done" in line:
@@ -197,7 +200,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--mini", type=Path, default=MINI)
     args = parser.parse_args(argv)
     torch.set_flush_denormal(True)
-    torch.set_num_threads(os.cpu_count() or 1)
     begun, total = time.monotonic(), args.hours * 3600
     studio = Studio(Painter(load_sprites(fetch(args.work / "packages"))), args.work, args.mini, args.seed)
 

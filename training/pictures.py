@@ -129,9 +129,7 @@ class Painter:
             canvas = background(key, 0 if key in COLOURS else rng.randrange(VARIANTS)).copy()
         shadow = plan.background not in SCENES or SCENES[plan.background].shadow
         placed = []
-        dx, dy, scale = (
-            (rng.uniform(-4, 4), rng.uniform(-4, 4), rng.uniform(0.95, 1.04)) if rng else (0, 0, 1)
-        )
+        dx, dy, scale = (_near(rng, 0, 1.2), _near(rng, 0, 1.2), _near(rng, 1, 0.012)) if rng else (0, 0, 1)
         for key, place in zip(plan.things, PLACES[plan.relation], strict=True):
             size = round(place.size * scale)
             placed.append(
@@ -144,6 +142,11 @@ class Painter:
                 _cast(canvas, sprite, left, top)
             _paste(canvas, sprite, left, top)
         return np.clip(canvas, 0, 1)
+
+
+def _near(rng: Random, middle: float, spread: float) -> float:
+    """A normal deviate within three spreads: most pictures are close to the text encoder's layout."""
+    return middle + spread * min(3.0, max(-3.0, rng.gauss(0, 1)))
 
 
 def _cast(canvas: np.ndarray, sprite: np.ndarray, left: int, top: int) -> None:

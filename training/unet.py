@@ -14,6 +14,7 @@ CHANNELS = (40, 80, 160)
 BATCH = 24
 FIRST, FRESH, EVERY, MOST = 4000, 160, 80, 20_000
 DROP = 0.1
+RATES = (0.01, 1e-3)
 
 
 def build() -> UNet2DConditionModel:
@@ -91,7 +92,7 @@ def train(
     seconds: float,
     seed: int = 0,
     state: dict | None = None,
-    rates: tuple[float, float] = (0.01, 1e-3),
+    rates: tuple[float, float] = RATES,
     batch: int = BATCH,
     spent_before: float = 0.0,
 ) -> Iterator[tuple[str, Optimizer]]:

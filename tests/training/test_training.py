@@ -4,12 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-import numpy as np
 import pytest
 import torch
-
-pytest.importorskip("tokenizers")
-
 from diffusers import StableDiffusionPipeline
 
 from training import text, unet, vae
@@ -18,10 +14,10 @@ from training.captions import Plan, caption, draw_plan, evaluation_plans, hidden
 from training.concepts import CONCEPTS
 from training.evaluate import Judge
 from training.optimizer import orthogonal
-from training.pictures import SPRITE, Painter
+from training.pictures import Painter
 from training.scenes import BACKGROUNDS, background
 
-KEYS = ("fox", "apple", "car", "astronaut")
+from .conftest import KEYS
 
 
 @pytest.fixture(autouse=True)
@@ -31,17 +27,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def painter() -> Painter:
-    """A painter of four discs of different colours and sizes."""
-    y, x = np.mgrid[0:SPRITE, 0:SPRITE] / SPRITE - 0.5
-    sprites = {}
-    for key, colour, radius in zip(KEYS, np.eye(4, 3), (0.5, 0.4, 0.3, 0.2), strict=True):
-        disc = ((x**2 + y**2) < radius**2).astype(np.float32)[..., None]
-        sprites[key] = np.concatenate([disc * colour.astype(np.float32), disc], -1)
-    return Painter(sprites)
 
 
 def test_names_are_told_apart() -> None:
