@@ -4,6 +4,7 @@
 // set as text, never as markup. Colours and sizes are the style sheet's.
 
 const FULL_SIZES = 8; // kept in the page; the others are sent again
+const GRACE = 2000; // milliseconds in which tiles that were named are still on the way
 const WAIT = 4000; // milliseconds until a tile that does not come says what it waits for
 
 /** Make an element: `on…` are listeners, `text` is its text, the rest attributes (none where null). */
@@ -29,7 +30,7 @@ class Album {
     model.on("msg:custom", (message, buffers) => this.hear(message, buffers));
     model.on("change:ids", () => this.follow());
     model.on("change:notice", () => this.tell());
-    this.follow();
+    this.ask();
   }
 
   get ids() {
@@ -50,7 +51,7 @@ class Album {
     for (const view of this.views) view.update();
   }
 
-  /** Drop what is gone and ask for what was never sent to this page. */
+  /** Drop what is gone; ask for what does not come, as it was sent before this page listened. */
   follow() {
     const ids = new Set(this.ids);
     for (const [id, tile] of this.tiles) {
@@ -59,9 +60,14 @@ class Album {
       this.tiles.delete(id);
       this.forget(id);
     }
-    const missing = [...ids].filter((id) => !this.tiles.has(id));
-    if (missing.length) this.send({ kind: "want", ids: missing });
+    this.asking ??= setTimeout(() => this.ask(), GRACE);
     this.tell();
+  }
+
+  ask() {
+    this.asking = undefined;
+    const missing = this.ids.filter((id) => !this.tiles.has(id));
+    if (missing.length) this.send({ kind: "want", ids: missing });
   }
 
   forget(id) {
@@ -75,7 +81,7 @@ class Album {
         const old = this.tiles.get(tile.id);
         if (old) URL.revokeObjectURL(old.url);
         const data = buffers[i];
-        tile.url = data.byteLength ? URL.createObjectURL(new Blob([data], { type: "image/webp" })) : "";
+        tile.url = data.byteLength ? URL.createObjectURL(new Blob([data], { type: "image/jpeg" })) : "";
         this.tiles.set(tile.id, tile);
       });
     } else if (message.kind === "full") {
@@ -122,6 +128,7 @@ class Album {
   }
 
   close() {
+    clearTimeout(this.asking);
     for (const tile of this.tiles.values()) URL.revokeObjectURL(tile.url);
     for (const id of [...this.full.keys()]) this.forget(id);
   }

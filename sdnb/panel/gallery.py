@@ -1,12 +1,12 @@
 """`Gallery`: the pictures of the panel, which appear as they are finished; its JavaScript is `gallery.js`.
 
 What is synced is small: the order of the tiles (`ids`), the words and one line to tell. Tiles travel as
-custom messages, each once: Python pushes a finished one before its id joins `ids`, and a page that
-lacks a tile (because it was opened later, or reloaded) asks for it. So a thousand pictures cost a
+custom messages, each once: Python names them in `ids` and pushes each as soon as its thumbnail is made; a
+page that lacks a tile (because it was opened later, or reloaded) asks for it. So a thousand pictures cost a
 thousand small messages, nothing is left in a saved notebook, and full sizes are sent only when somebody
 looks. All that comes from a prompt is set as text by the page, never as markup.
 
-Messages to the page: ``{kind: "tiles", tiles: [...]}`` with one thumbnail (WebP) a buffer, and
+Messages to the page: ``{kind: "tiles", tiles: [...]}`` with one thumbnail (JPEG) a buffer, and
 ``{kind: "full", id, error}`` with the PNG. From the page: ``want`` (ids), ``full`` (an id), ``action``
 (its name and an id) and ``file`` (a name, with the bytes).
 """
@@ -157,22 +157,24 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         keys = [picture.path.stem if picture.path is not None else "" for picture, _ in pictures]
         pinned = api.store_for().pinned(keys) if any(keys) else set()
         known = {id(tile.picture): name for name, tile in there.items()}
-        fresh = {}
+        fresh = []
         for (picture, label), key in zip(pictures, keys, strict=True):
             name = known.pop(id(picture), "") or str(next(self._numbers))
             tile = there.get(name)
             if tile is None or (tile.label, tile.pinned) != (label, key in pinned):
-                made = tile.thumbnail if tile is not None else None
-                tile = fresh[name] = _Tile(picture, label, key in pinned, made)
+                tile = _Tile(picture, label, key in pinned, tile)
+                fresh.append(name)
             self._tiles[name] = tile
-        self._push(fresh)
         self.ids = list(self._tiles)
+        self._push(fresh)
 
-    def _push(self, tiles: Mapping[str, _Tile]) -> None:
+    def _push(self, names: Sequence[str]) -> None:
         numbers = {name: number for number, name in enumerate(self._tiles, 1)}
-        for name, tile in tiles.items():
+        for name in names:
+            tile = self._tiles[name]
+            tile.make()
             said = tile.said(name, numbers[name], self._say)
-            self.send({"kind": "tiles", "tiles": [said]}, [tile.thumbnail or b""])
+            self.send({"kind": "tiles", "tiles": [said]}, [tile.thumbnail])
 
     def _heard(self, _: object, content: Mapping[str, Any], buffers: Sequence[Any]) -> None:
         """Do what the page asks; what goes wrong is shown, as nobody sees the errors of a callback."""
@@ -180,7 +182,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         with self._lock:
             tile = self._tiles.get(name)
             if kind == "want":
-                self._push({name: self._tiles[name] for name in content["ids"] if name in self._tiles})
+                self._push([name for name in content["ids"] if name in self._tiles])
                 return
         self.notice = ""
         try:
@@ -218,7 +220,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             tile.pinned = not tile.pinned
             with self._lock:
                 if name in self._tiles:
-                    self._push({name: tile})
+                    self._push([name])
         for callback in self._on_action:
             callback(action, tile.picture)
 
@@ -226,15 +228,18 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
 class _Tile:
     """One picture in the gallery, with its thumbnail, made once."""
 
-    def __init__(self, picture: Picture, label: str, pinned: bool, made: bytes | None = None) -> None:
+    def __init__(self, picture: Picture, label: str, pinned: bool, before: _Tile | None) -> None:
         self.picture = picture
         self.label = label
         self.pinned = pinned
-        self.why = picture.error
-        self.thumbnail = made or b""
-        if not self.why and not made:
+        self.why: str = before.why if before is not None else picture.error
+        self.thumbnail: bytes = before.thumbnail if before is not None else b""
+
+    def make(self) -> None:
+        """Make the thumbnail, unless it is made."""
+        if not self.why and not self.thumbnail:
             try:
-                self.thumbnail = thumbnail(picture)
+                self.thumbnail = thumbnail(self.picture)
             except RenderError as error:  # its file has left the store
                 self.why = str(error)
 
@@ -266,7 +271,7 @@ class _Tile:
 
 
 def thumbnail(picture: Picture) -> bytes:
-    """Return a small WebP: at most `SIDE` pixels a side and `THUMBNAIL_BYTES` bytes.
+    """Return a small JPEG: at most `SIDE` pixels a side and `THUMBNAIL_BYTES` bytes.
 
     Raises
     ------
@@ -276,9 +281,9 @@ def thumbnail(picture: Picture) -> bytes:
     small = picture.image.copy()
     small.thumbnail((SIDE, SIDE))
     while True:
-        for quality in (82, 60, 40):
+        for quality in (85, 65, 45):
             buffer = BytesIO()
-            small.save(buffer, "WEBP", quality=quality, method=2)
+            small.save(buffer, "JPEG", quality=quality)
             if buffer.tell() <= THUMBNAIL_BYTES:
                 return buffer.getvalue()
         small = small.resize((max(1, small.width // 2), max(1, small.height // 2)))

@@ -89,7 +89,9 @@ def heard(page: Any, word: str) -> None:
 
 
 def test_pictures_come_are_enlarged_walked_and_acted_on(opened: Any) -> None:
-    """By mouse and by keyboard; what the buttons say reaches Python, and focus goes back where it was."""
+    """By mouse and by keyboard; what the buttons say reaches Python, and focus goes back where it was;
+    a page that is loaded again shows the same, and no picture lies in the saved notebook.
+    """
     page, gallery = opened()
     tiles = gallery.locator(".sdnb-face")
     assert tiles.count() == 5 and gallery.get_by_text("number 4").is_visible()
@@ -138,6 +140,13 @@ def test_pictures_come_are_enlarged_walked_and_acted_on(opened: Any) -> None:
     page.keyboard.press("Enter")
     assert viewer.get_by_text("2 of 5").is_visible()
     assert page.evaluate("document.querySelectorAll('.jp-Cell').length") == 3
+
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_timeout(1000)
+    assert page.file.stat().st_size < 10_000
+    page.reload()
+    gallery.locator(".sdnb-tile[aria-busy=false]").nth(4).wait_for()
+    assert gallery.get_by_text("number 4").is_visible()
 
 
 def test_two_are_compared_and_files_are_dropped(opened: Any) -> None:
