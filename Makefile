@@ -18,9 +18,11 @@ demo: .venv/.base .venv/.lab  ## draw the quickstart notebook: demo/quickstart.h
 lab: .venv/.base .venv/.lab  ## open the examples in JupyterLab
 	$(BIN)/jupyter lab examples
 
+# The notebooks run as on Binder: no GPU and, where the system can hold a process to it, 2 GiB of memory.
 test: .venv/.base .venv/.lab .venv/.test  ## quick tests, notebooks, browser tests
 	$(BIN)/pytest
-	SDNB_PROGRESS=0 $(BIN)/pytest -o addopts=-q --nbval --nbval-sanitize-with tests/sanitize.cfg examples
+	if [ "$$(uname -s)" = Linux ]; then ulimit -d 2097152; fi; SDNB_PROGRESS=0 CUDA_VISIBLE_DEVICES= \
+	  $(BIN)/pytest -o addopts=-q --nbval --nbval-sanitize-with tests/sanitize.cfg examples
 	$(BIN)/pytest -m browser tests
 
 test-all: test  ## the slow tests as well
