@@ -311,7 +311,7 @@ class View {
     item.tile = tile;
     if (tile.url) item.image.src = tile.url;
     item.face.style.aspectRatio = `${tile.width} / ${tile.height}`;
-    item.why.textContent = tile.state === "drawn" ? "" : `${this.album.say(tile.state)}: ${tile.why}`;
+    item.why.textContent = this.told(tile);
     item.element.classList.toggle("sdnb-failed", tile.state !== "drawn");
     item.label.textContent = tile.label;
     item.label.title = tile.label;
@@ -319,6 +319,12 @@ class View {
     item.face.setAttribute("aria-label", this.album.say("open", { title: this.called(tile) }));
     item.pick.setAttribute("aria-label", this.album.say("pick", { title: this.called(tile) }));
     item.pick.title = item.pick.getAttribute("aria-label");
+  }
+
+  /** What there is to say over a picture, or in its place. */
+  told(tile) {
+    if (tile.state === "failed") return `${this.album.say("failed")}: ${tile.why}`;
+    return tile.state === "blocked" ? this.album.say("blocked") : "";
   }
 
   /** The name by which a tile is read out. */
@@ -349,7 +355,7 @@ class View {
     // Small pictures are shown larger than they are, large ones as large as there is room.
     this.image.style.width = `${Math.max(tile.width, (512 * tile.width) / Math.max(tile.width, tile.height))}px`;
     this.image.style.aspectRatio = `${tile.width} / ${tile.height}`;
-    this.why.textContent = tile.state === "drawn" ? "" : `${album.say(tile.state)}: ${tile.why}`;
+    this.why.textContent = this.told(tile);
     const ids = album.ids;
     const at = ids.indexOf(this.shown);
     this.place.textContent = album.say("place", { at: at + 1, count: ids.length });

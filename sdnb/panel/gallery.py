@@ -246,7 +246,7 @@ class _Tile:
     def said(self, name: str, number: int, words: Words) -> dict[str, Any]:
         """Return what the page needs to know."""
         picture, spec = self.picture, self.picture.spec
-        blocked = next((note for note in picture.notes if note.startswith("blocked")), "")
+        blocked = any(note.startswith("blocked") for note in picture.notes)
         shown = grid.settings_of(picture)
         if "time" in shown:
             key = "gallery_stored" if picture.cached else "gallery_seconds"
@@ -257,7 +257,7 @@ class _Tile:
             "label": self.label,
             "title": title or f"{words('said_seed')} {spec.seed}",
             "state": "failed" if self.why else "blocked" if blocked else "drawn",
-            "why": self.why or blocked,
+            "why": self.why,
             "pinned": self.pinned,
             "kept": picture.path is not None,
             "width": spec.width,
