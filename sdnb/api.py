@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdnb import models, runner, settings, sweep
+from sdnb import hub, models, runner, settings, sweep
 from sdnb.engine import Engine
 from sdnb.errors import Stopped, unknown
 from sdnb.progress import Progress
@@ -220,8 +220,15 @@ def draw(
 def dry_run(planned: Sweep, how: How) -> str:
     """Tell in a few lines what a sweep would draw and cost; draws nothing."""
     keep = store_for() if how.cache else None
-    cost = runner.estimate(planned, engine_for(how.device, how.dtype), keep, redraw=how.redraw)
+    engine = engine_for(how.device, how.dtype)
+    cost = runner.estimate(planned, engine, keep, redraw=how.redraw)
     lines = [f"{axis.name}: {', '.join(axis.labels)}" for axis in planned.axes]
+    if cost.pictures > cost.stored:
+        lines += [
+            f"{name} is downloaded first: {hub.amount(missing)}"
+            for name, model in planned.models.items()
+            if (missing := engine.missing(model))
+        ]
     double = f" ({cost.pictures} different)" if cost.pictures != cost.places else ""
     lines.append(
         f"{cost.places} pictures{double}, {cost.stored} in the store, {cost.pictures - cost.stored} to draw"

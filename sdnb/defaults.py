@@ -124,7 +124,8 @@ def check(spec: ImageSpec, can: Capabilities) -> None:
     if kind.name not in can.schedulers:
         fits = ", ".join(name for name in schedulers.TABLE if name in can.schedulers)
         raise ModelError(
-            f"the scheduler {spec.scheduler} does not fit {spec.model} ({can.family}); these do: {fits}"
+            f"the scheduler {spec.scheduler} does not fit {spec.model} ({can.title}): "
+            f"{can.unfit(kind.name)}; these do: {fits}"
         )
     if spec.clip_skip >= can.text_layers:
         raise ModelError(
@@ -164,9 +165,10 @@ def _models(texts: tuple[str, ...], resolve: Resolve) -> dict[str, tuple[Model, 
     places: dict[str, Model] = {}
     for model, _ in found.values():
         other = places.setdefault(model.name, model)
-        if (other.path, other.commit) != (model.path, model.commit):
+        if (other.path, other.file, other.commit) != (model.path, model.file, model.commit):
             raise ModelError(
-                f"two models are called {model.name!r}: {other.path} and {model.path}; "
+                f"two models are called {model.name!r}: {other.file or other.path} and "
+                f"{model.file or model.path}; "
                 "rename one of the folders, for their pictures could not be told apart"
             )
     return found

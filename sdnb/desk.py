@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 
-from sdnb import api, models, schedulers, settings
+from sdnb import api, hub, models, schedulers, settings
 from sdnb.errors import ModelError, RequestError, unknown
 
 __all__ = ["ANSWERS", "answer", "model_names"]
@@ -42,25 +40,35 @@ def _status(_: str) -> str:
 def _models(name: str) -> str:
     if name:
         return _knowledge(name)
-    rows = []
-    for model_name in model_names():
+    rows, broken = [], []
+    for model_name in models.here():
         try:
-            facts = models.describe(models.resolve(model_name))
+            facts = models.describe(models.resolve(model_name, ask=False))
         except ModelError as error:
-            rows.append((model_name, str(error), "", ""))
+            broken.append(str(error))
         else:
-            rows.append((model_name, facts["family"], facts["size"], f"{facts['bytes'] / 1e6:,.0f} MB"))
-    return _table(("model", "family", "size", "on disk"), rows)
+            rows.append((model_name, *_needs(facts)))
+    head = ("model", "family", "size", "on disk", "in memory", "in half precision")
+    known = ", ".join(name for name in models.aliases() if name not in models.here())
+    more = [f"Not on this machine, downloaded when drawn with: {known}."] if known else []
+    return "\n".join([_table(head, rows), *broken, *more])
+
+
+def _needs(facts: models.Facts) -> tuple[str, ...]:
+    full, half = (hub.amount(facts.parameters * each) for each in (4, 2))
+    return facts.title, f"{facts.width}x{facts.height}", hub.amount(facts.on_disk), full, half
 
 
 def _knowledge(name: str) -> str:
     model = models.resolve(name)
     can = models.capabilities(model)
     lines = [
-        f"{model.name}: family {can.family}, {can.width}x{can.height}, {can.num_inference_steps} steps, "
+        f"{model.name}: family {can.title}, {can.width}x{can.height}, {can.num_inference_steps} steps, "
         f"guidance {can.guidance_scale:g}, scheduler {can.scheduler}"
     ]
     known = models.knows(model)
+    if missing := api.engine_for().missing(model):
+        lines.append(f"It is downloaded when it is drawn with for the first time: {hub.amount(missing)}.")
     if known is None:
         lines.append("It does not say what it knows; ask it for anything.")
         return "\n".join(lines)
@@ -74,11 +82,11 @@ def _knowledge(name: str) -> str:
 
 
 def model_names() -> list[str]:
-    """Return the models on this machine that can be named without a path."""
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface"))
-    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
-    kept = sorted(folder.name for folder in hub.glob("models--*--*"))
-    return ["mini", *(name.removeprefix("models--").replace("--", "/") for name in kept)]
+    """Return the models on this machine that can be named without a path, and the aliases."""
+    try:
+        return list(dict.fromkeys([*models.here(), *models.aliases()]))
+    except ModelError:  # the shared folder is gone; completion is no place to say so
+        return ["mini"]
 
 
 def _schedulers(_: str) -> str:

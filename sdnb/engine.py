@@ -104,6 +104,13 @@ class Engine(Protocol):
         """Return the family, the schedulers that fit, default size and steps; imports no torch."""
         ...
 
+    def missing(self, model: Model) -> int:
+        """Return the bytes that must be downloaded before a model can be drawn with; imports no torch.
+
+        `render` downloads them; it tells how far it is in the `note` of its steps.
+        """
+        ...
+
     def render(self, group: Group, on_step: OnStep, cancel: Event) -> Iterator[Picture]:
         """Draw a group, yielding each picture (unsaved, in any order) as soon as it is finished.
 

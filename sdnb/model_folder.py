@@ -163,7 +163,7 @@ def header(file: Path, said: str) -> dict[str, Any]:
             length = int.from_bytes(stream.read(8), "little")
             if not 2 <= length <= min(size - 8, _MOST_HEADER):
                 raise ValueError
-            data = json.loads(stream.read(length))
+            data: dict[str, Any] = json.loads(stream.read(length))
         ends = [entry["data_offsets"][1] for name, entry in data.items() if name != "__metadata__"]
     except OSError as error:
         raise ModelError(f"{said} cannot be read: {error.strerror}") from None

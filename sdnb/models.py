@@ -1,87 +1,80 @@
 """Models by name: where they lie, what they are, what they can do. Nothing here imports torch.
 
-A model is ``mini`` (embedded), a folder in the layout of diffusers, or a hub id (``owner/name``, with
-``@revision``) that is in the hub's cache on this machine. Pickle checkpoints are refused: opening
-one runs whatever code its maker put in.
+A name is looked for in this order: ``mini`` (embedded), the shared folder (``Sdnb.models_dir``), the
+aliases (``Sdnb.aliases``, then `families.ALIASES`), a path, a hub id (``owner/name``, with ``@revision``).
+What lies there is a folder in the layout of diffusers or one ``.safetensors`` file in the original layout
+(`single_file`). Pickle checkpoints are refused: opening one runs whatever code its maker put in.
+
+Resolving never downloads weights. A hub id whose weights are not here is resolved to its configuration, a
+few kB, with the list of what the hub has (`hub`); so a cell is planned, checked and priced first, and the
+run downloads what it needs before it loads the model, where it shows how far it is and can be stopped.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sdnb import schedulers
+from sdnb import families, hub, model_folder, settings, single_file
 from sdnb.errors import ModelError, unknown
+from sdnb.families import ALIASES, Capabilities
+from sdnb.model_folder import PICKLES, read
 
-__all__ = ["MINI", "Capabilities", "Model", "capabilities", "fingerprint", "knows", "resolve"]
+__all__ = [
+    "MINI",
+    "Capabilities",
+    "Facts",
+    "Model",
+    "aliases",
+    "capabilities",
+    "describe",
+    "fingerprint",
+    "here",
+    "knows",
+    "resolve",
+    "weight_files",
+]
 
 MINI = Path(__file__).parent / "mini"
-PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
-_FAMILIES = {
-    "StableDiffusionPipeline": "sd",
-    "StableDiffusionXLPipeline": "sdxl",
-}
-# Steps and guidance when neither the user nor the checkpoint names them.
-_DEFAULTS = {"sd": (25, 7.5, 512), "sdxl": (30, 5.0, 1024)}
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model on this machine.
+    """A model that can be drawn with.
 
     Attributes
     ----------
     name : str
-        What a spec holds: ``mini``, a hub id, or a folder's basename.
+        What a spec holds: ``mini``, a hub id, or the name of a folder or file without its path.
     path : Path
-        Its folder.
+        The folder with its configuration, and its weights unless they are in one `file`.
     commit : str
         The hub snapshot's commit, or empty.
+    file : Path or None
+        One file in the original layout that holds all weights.
+    remote : Remote or None
+        What the hub has of it, where weights are not on this machine yet.
     """
 
     name: str
     path: Path
     commit: str = ""
+    file: Path | None = None
+    remote: hub.Remote | None = None
 
 
-@dataclass(frozen=True)
-class Capabilities:
-    """What a model is and what it takes, read from its configuration files.
+def resolve(text: str, *, ask: bool = True) -> Model:
+    """Find a model by its name, alias, folder, file or hub id.
 
-    Attributes
+    Parameters
     ----------
-    family : str
-        ``sd`` (Stable Diffusion 1.x and 2.x and ``mini``) or ``sdxl``.
-    width, height : int
-        The size it was trained for, in pixels.
-    num_inference_steps, guidance_scale, scheduler
-        What is taken when the user names none.
-    schedulers : frozenset of str
-        The base names that fit it.
-    tokens : int
-        Length of its text context.
-    text_layers : int
-        Layers of its (first) text encoder: ``clip_skip`` must be below.
-    """
-
-    family: str
-    width: int
-    height: int
-    num_inference_steps: int
-    guidance_scale: float
-    scheduler: str
-    schedulers: frozenset[str]
-    tokens: int = 77
-    text_layers: int = 12
-
-
-def resolve(text: str) -> Model:
-    """Find a model by its name, folder or hub id.
+    text : str
+    ask : bool
+        Whether the hub may be asked about a model that is not on this machine.
 
     Raises
     ------
@@ -94,70 +87,80 @@ def resolve(text: str) -> Model:
     'mini'
     """
     if text == "mini":
-        return Model("mini", _checked(MINI, "mini"))
+        return Model("mini", model_folder.check(MINI, "mini"))
+    if (shared := _in_shared_folder(text)) is not None:
+        return _at(shared, text)
+    text = aliases().get(text, text)
     path = Path(text).expanduser()
     if path.suffix.lower() in PICKLES:
         raise ModelError(
             f"{path.name} is a pickle checkpoint, which can run code when it is opened; "
             "use a .safetensors version of it"
         )
-    if path.is_dir():
-        return Model(path.resolve().name, _checked(path, text))
     if path.exists():
-        raise ModelError(f"{text} is no model folder: one holds a model_index.json")
-    if re.fullmatch(r"[\w.\-]+/[\w.\-]+(@[\w.\-/]+)?", text):
-        return _from_hub_cache(text)
+        return _at(path, text)
+    if re.fullmatch(r"[\w.\-]+/[\w.\-]+(@[\w.\-/]+)?", text) and path.suffix.lower() != ".safetensors":
+        found = hub.find(text, ask=ask, safety_checker=settings.current().safety_checker)
+        return Model(text, found.path, commit=found.commit, remote=found)
+    if path.suffix.lower() == ".safetensors":
+        raise ModelError(f"there is no file {text}")
     if re.fullmatch(r"[\w.\-]+", text):
-        raise ModelError(
-            str(unknown("model", text, ["mini"], "a model is mini, a folder, or a hub id owner/name"))
+        known = ["mini", *aliases(), *(file.stem for file in _shared())]
+        hint = (
+            "a model is mini, an alias (%sdnb models), a folder, a .safetensors file, or a hub id owner/name"
         )
+        raise ModelError(str(unknown("model", text, known, hint)))
     raise ModelError(f"there is no model folder {text}")
 
 
-def _checked(path: Path, said: str) -> Path:
-    """Hold a folder to the layout of diffusers, so that a broken one is told before torch is imported."""
-    index = _read(path / "model_index.json", said)
-    for part, value in index.items():
-        if part.startswith("_") or not isinstance(value, list) or value[:1] == [None] or None in value:
-            continue
-        folder = path / part
-        if not folder.is_dir():
-            raise ModelError(f"the model folder {said} is broken: it has no {part}/")
-        if part in ("unet", "vae", "text_encoder", "text_encoder_2"):
-            _read(folder / "config.json", said)
-            if not any(folder.glob("*.safetensors")):
-                pickled = any(f.suffix in PICKLES for f in folder.iterdir())
-                why = "holds only pickle files, which are refused" if pickled else "holds no .safetensors"
-                raise ModelError(f"the model folder {said} cannot be used: its {part}/ {why}")
-    return path
-
-
-def _read(file: Path, said: str) -> dict[str, Any]:
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        missing = f"{file.parent.name}/{file.name}" if file.name == "config.json" else file.name
-        raise ModelError(f"the model folder {said} is broken: it has no {missing}") from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"the model folder {said} is broken: {file.name} cannot be read ({error})") from None
-    if not isinstance(data, dict):
-        raise ModelError(f"the model folder {said} is broken: {file.name} is no JSON object")
-    return data
-
-
-def _from_hub_cache(text: str) -> Model:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    name, _, revision = text.partition("@")
-    try:
-        folder = Path(snapshot_download(name, revision=revision or None, local_files_only=True))
-    except LocalEntryNotFoundError:
+def _at(path: Path, said: str) -> Model:
+    if path.is_dir():
+        return Model(path.resolve().name, model_folder.check(path, said))
+    if path.suffix.lower() != ".safetensors":
         raise ModelError(
-            f"{text} is not on this machine; fetch it once with: hf download {name}"
-            + (f" --revision {revision}" if revision else "")
-        ) from None
-    return Model(text, _checked(folder, text), commit=folder.name)
+            f"{said} is no model, which is a folder with a model_index.json or a .safetensors file"
+        )
+    return Model(path.stem, single_file.config_of(path), file=path)
+
+
+def aliases() -> dict[str, str]:
+    """Return the short names of models and what they stand for; the user's go before the built-in ones."""
+    return {**ALIASES, **settings.current().aliases}
+
+
+def _shared() -> list[Path]:
+    """Return the folders and files in the shared folder that look like models; nothing is written there.
+
+    Raises
+    ------
+    ModelError
+        The setting names no folder.
+    """
+    if not (name := settings.current().models_dir):
+        return []
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        raise ModelError(f"Sdnb.models_dir is {name}, which is no folder")
+    return [
+        entry
+        for entry in sorted(folder.iterdir())
+        if entry.suffix.lower() == ".safetensors" or (entry / "model_index.json").is_file()
+    ]
+
+
+def _in_shared_folder(text: str) -> Path | None:
+    return next((entry for entry in _shared() if text in (entry.name, entry.stem)), None)
+
+
+def here() -> list[str]:
+    """Return the models on this machine that can be named without a path."""
+    cached = hub.cached()
+    named = [short for short, text in aliases().items() if text in cached or Path(text).expanduser().exists()]
+    return list(dict.fromkeys(["mini", *(_name(entry) for entry in _shared()), *named, *cached]))
+
+
+def _name(entry: Path) -> str:
+    return entry.name if entry.is_dir() else entry.stem
 
 
 def capabilities(model: Model) -> Capabilities:
@@ -168,38 +171,14 @@ def capabilities(model: Model) -> Capabilities:
     ModelError
         The folder is broken or its family is not supported.
     """
-    index = _read(model.path / "model_index.json", model.name)
-    class_name = str(index.get("_class_name"))
-    if class_name not in _FAMILIES:
-        raise ModelError(f"{model.name} is a {class_name}; sdnb draws with {', '.join(sorted(_FAMILIES))}")
-    family = _FAMILIES[class_name]
-    steps, guidance, side = _DEFAULTS[family]
-    unet = _read(model.path / "unet" / "config.json", model.name)
-    vae = _read(model.path / "vae" / "config.json", model.name)
-    text = _read(model.path / "text_encoder" / "config.json", model.name)
-    factor = 2 ** (len(vae.get("block_out_channels", [0, 0, 0, 0])) - 1)
-    if isinstance(size := unet.get("sample_size"), int):
-        side = size * factor
-    scheduler = _read(model.path / "scheduler" / "scheduler_config.json", model.name)
-    if model.path == MINI:
-        steps, guidance = 20, 3.0
-    return Capabilities(
-        family=family,
-        width=side,
-        height=side,
-        num_inference_steps=steps,
-        guidance_scale=guidance,
-        scheduler=schedulers.from_config(scheduler).name,
-        schedulers=frozenset(name for name, kind in schedulers.TABLE.items() if not kind.flow),
-        tokens=int(text.get("max_position_embeddings", 77)),
-        text_layers=int(text.get("num_hidden_layers", 12)),
-    )
+    can = families.capabilities(model.path, model.name)
+    return replace(can, num_inference_steps=20, guidance_scale=3.0) if model.path == MINI else can
 
 
 def knows(model: Model) -> dict[str, Any] | None:
     """Return what a model says it can draw (its ``knows.json``), or None if it does not say."""
     file = model.path / "knows.json"
-    return _read(file, model.name) if file.is_file() else None
+    return read(file, model.name) if file.is_file() else None
 
 
 def fingerprint(model: Model, memo: MutableMapping[str, str]) -> str:
@@ -214,10 +193,12 @@ def fingerprint(model: Model, memo: MutableMapping[str, str]) -> str:
     Returns
     -------
     str
-        The hub commit, or the sha256 over the files that the pipeline reads.
+        The hub commit, the sha256 of a single file, or that over the files that the pipeline reads.
     """
     if model.commit:
         return model.commit
+    if model.file is not None:
+        return _file_hash(model.file, memo)
     total = hashlib.sha256()
     for file in _weighed(model.path):
         total.update(f"{file.relative_to(model.path).as_posix()} {_file_hash(file, memo)}\n".encode())
@@ -243,8 +224,48 @@ def _file_hash(file: Path, memo: MutableMapping[str, str]) -> str:
     return memo[key]
 
 
-def describe(model: Model) -> Mapping[str, Any]:
-    """Return a few facts for ``%sdnb models``: family, size in bytes, default size."""
+def weight_files(model: Model, *, half: bool, safety_checker: bool) -> list[Path]:
+    """Return the files whose weights a model is drawn with in full or half precision."""
+    if model.file is not None:
+        return [model.file]
+    return list(model_folder.weights(model.path, half=half, safety_checker=safety_checker))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What ``%sdnb models`` tells of a model.
+
+    Attributes
+    ----------
+    title : str
+        Its family and kind.
+    width, height : int
+    on_disk : int
+        Bytes of its weights that are on this machine.
+    to_fetch : int
+        Bytes that the hub has to send before it can be drawn with.
+    parameters : int
+        Numbers in its weights: 4 bytes of memory each in float32, 2 in half precision.
+    """
+
+    title: str
+    width: int
+    height: int
+    on_disk: int
+    to_fetch: int
+    parameters: int
+
+
+def describe(model: Model) -> Facts:
+    """Return what a model needs; reads only headers."""
     can = capabilities(model)
-    size = sum(f.stat().st_size for f in model.path.rglob("*") if f.is_file())
-    return {"name": model.name, "family": can.family, "bytes": size, "size": f"{can.width}x{can.height}"}
+    files = weight_files(model, half=False, safety_checker=True)
+    remote = model.remote
+    return Facts(
+        title=can.title,
+        width=can.width,
+        height=can.height,
+        on_disk=sum(file.stat().st_size for file in files),
+        to_fetch=sum(size for _, size in remote.missing(half=False, safety_checker=True)) if remote else 0,
+        parameters=model_folder.elements(files),
+    )

@@ -60,7 +60,7 @@ class Option:
 
 
 OPTIONS = (
-    Option("model", "model", "NAMES", "mini, a folder, or a hub id", "values"),
+    Option("model", "model", "NAMES", "mini, an alias, a folder, a .safetensors file, or a hub id", "values"),
     Option("negative", "negative_prompt", "TEXTS", "what the picture should not show", "values"),
     Option("seed", "seed", "NUMBERS", "seeds; random or random[4] draws some and tells them", "values"),
     Option("count", "count", "N", "so many seeds, counted up from the first", "count"),

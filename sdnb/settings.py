@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from traitlets import Bool, CaselessStrEnum, Float, Integer, TraitError, Unicode
+from traitlets import Bool, CaselessStrEnum, Dict, Float, Integer, TraitError, Unicode
 from traitlets.config import Configurable
 
 from sdnb.errors import RequestError
@@ -25,7 +25,17 @@ DTYPES = ("auto", "float32", "float16", "bfloat16")
 class Sdnb(Configurable):
     """Defaults of every run; what is left empty is the model's own default."""
 
-    model = Unicode("mini", help="Model: mini, a folder, or a hub id.").tag(config=True)
+    model = Unicode("mini", help="Model: mini, an alias, a folder, a .safetensors file, or a hub id.").tag(
+        config=True
+    )
+    models_dir = Unicode("", help="A shared folder of models, named by their basename; only read.").tag(
+        config=True
+    )
+    aliases = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        help="More short names for models, {'name': 'owner/name or a path'}.",
+    ).tag(config=True)
     negative = Unicode("", help="Negative prompt.").tag(config=True)
     seed = Integer(0, min=0, help="Seed of the first picture.").tag(config=True)
     steps = Integer(None, allow_none=True, min=1, max=1000, help="Steps.").tag(config=True)

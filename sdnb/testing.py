@@ -69,6 +69,10 @@ class FakeEngine:
             schedulers=frozenset(name for name, kind in schedulers.TABLE.items() if not kind.flow),
         )
 
+    def missing(self, model: Model) -> int:
+        """Return 0: there is nothing to download."""
+        return 0
+
     def render(self, group: Group, on_step: OnStep, cancel: Event) -> Iterator[Picture]:
         """Draw the group in batches of `batch`."""
         for start in range(0, len(group.specs), self.batch):

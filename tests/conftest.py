@@ -13,6 +13,10 @@ import pytest
 from sdnb import api, settings
 from sdnb.testing import FakeEngine
 
+os.environ.setdefault(
+    "HF_HUB_OFFLINE", "1"
+)  # no test asks the real hub; read when huggingface_hub is imported
+
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",

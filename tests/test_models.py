@@ -8,8 +8,25 @@ from typing import Any
 
 import pytest
 
-from sdnb import models
+from sdnb import models, settings
 from sdnb.errors import ModelError
+
+CHECKPOINT = {
+    "model.diffusion_model.input_blocks.0.0.weight": [320, 4, 3, 3],
+    "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": [320, 768],
+    "cond_stage_model.transformer.text_model.final_layer_norm.weight": [768],
+    "first_stage_model.decoder.conv_in.weight": [512, 4, 3, 3],
+}
+
+
+def weights(file: Path, *, holds: bytes = b"1234", **tensors: list[int]) -> Path:
+    """Write a safetensors file with one tensor, or with those named, whose data nobody reads."""
+    header = {}
+    for name, shape in (tensors or {"x": [1]}).items():
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [0, len(holds)]}
+    text = json.dumps(header).encode()
+    file.write_bytes(len(text).to_bytes(8, "little") + text + holds)
+    return file
 
 
 def folder(path: Path, **index: Any) -> Path:
@@ -18,7 +35,7 @@ def folder(path: Path, **index: Any) -> Path:
     for part, config in parts.items():
         (path / part).mkdir(parents=True)
         (path / part / "config.json").write_text(json.dumps(config))
-        (path / part / "model.safetensors").write_bytes(part.encode())
+        weights(path / part / "model.safetensors", holds=part.encode())
     (path / "scheduler").mkdir()
     (path / "scheduler" / "scheduler_config.json").write_text('{"_class_name": "PNDMScheduler"}')
     entries = {
@@ -51,8 +68,12 @@ def test_mini_ships_with_its_own_defaults() -> None:
     [
         ("model.ckpt", "pickle checkpoint"),
         ("minni", "did you mean 'mini'"),
-        ("nobody/nothing", "is not on this machine; fetch it once with: hf download nobody/nothing"),
+        ("nobody/nothing", "is not on this machine; fetch it once .* with: hf download nobody/nothing"),
+        ("nobody/nothing@v2", "hf download nobody/nothing --revision v2"),
+        ("sdxl-turbo", "stabilityai/sdxl-turbo is not on this machine"),
+        ("sdxll", "did you mean 'sdxl'"),
         ("/no/such/folder", "no model folder"),
+        ("no/such.safetensors", "there is no file no/such.safetensors"),
     ],
 )
 def test_what_is_not_there_is_said(text: str, said: str) -> None:
@@ -87,5 +108,67 @@ def test_the_fingerprint_follows_the_content(tmp_path: Path) -> None:
     count = len(memo)
     models.fingerprint(first, memo)
     assert len(memo) == count
-    (tmp_path / "b" / "unet" / "model.safetensors").write_bytes(b"other weights")
+    weights(tmp_path / "b" / "unet" / "model.safetensors", holds=b"other weights")
     assert models.fingerprint(first, memo) != models.fingerprint(second, memo)
+
+
+def test_a_download_that_broke_off_is_told(tmp_path: Path) -> None:
+    """A weight file that is shorter than its header says is named with both sizes, before torch."""
+    made = folder(tmp_path / "cut")
+    file = made / "vae" / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(ModelError, match=r"vae/model.safetensors is cut off: it has .* MB; fetch it again"):
+        models.resolve(str(made))
+    file.write_text("<html>not found</html>")
+    with pytest.raises(ModelError, match="is no safetensors file, or a broken download"):
+        models.resolve(str(made))
+
+
+def test_a_shared_folder_is_only_read(tmp_path: Path) -> None:
+    """Its models resolve by their basename, before aliases; they are listed, and nothing is written."""
+    shared = tmp_path / "class"
+    folder(shared / "sd-turbo")
+    weights(shared / "dream.safetensors", **CHECKPOINT)
+    (shared / "notes").mkdir()
+    before = sorted(shared.rglob("*"))
+    shared.chmod(0o555)
+    settings.activate(settings.Sdnb(models_dir=str(shared)))
+    assert models.resolve("sd-turbo").path == shared / "sd-turbo"
+    for name in ("dream", "dream.safetensors"):
+        model = models.resolve(name)
+        assert (model.name, model.file) == ("dream", shared / "dream.safetensors")
+    assert models.here()[:3] == ["mini", "dream", "sd-turbo"]
+    assert models.describe(models.resolve("dream")).title == "sd"
+    assert sorted(shared.rglob("*")) == before
+    shared.chmod(0o755)
+    settings.activate(settings.Sdnb(models_dir=str(tmp_path / "gone")))
+    with pytest.raises(ModelError, match="models_dir is .*gone, which is no folder"):
+        models.resolve("dream")
+
+
+def test_aliases_are_names_for_other_names(tmp_path: Path) -> None:
+    """The user's aliases go before the built-in ones; a model is named by what they stand for."""
+    made = folder(tmp_path / "mine")
+    settings.activate(settings.Sdnb(aliases={"sdxl": str(made), "own": str(made)}))
+    assert [models.resolve(name).name for name in ("sdxl", "own")] == ["mine", "mine"]
+    assert {"sdxl", "own"} <= set(models.here())
+    assert models.aliases()["sd15"] == "stable-diffusion-v1-5/stable-diffusion-v1-5"
+
+
+def test_the_fingerprint_of_a_file_is_its_hash(tmp_path: Path) -> None:
+    """Whatever the file is called."""
+    import hashlib
+
+    file = weights(tmp_path / "dream.safetensors", **CHECKPOINT)
+    model = models.resolve(str(file))
+    assert models.fingerprint(model, {}) == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_what_a_model_needs_is_told_from_headers(tmp_path: Path) -> None:
+    """Numbers are counted, and the variant that is not used is not."""
+    made = folder(tmp_path / "big")
+    weights(made / "unet" / "diffusion_pytorch_model.fp16.safetensors", x=[1000, 1000])
+    weights(made / "unet" / "model.safetensors", x=[30, 10])
+    facts = models.describe(models.resolve(str(made)))
+    assert facts.parameters == 302
+    assert facts.to_fetch == 0

@@ -7,12 +7,14 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdnb import models
+from sdnb import hub, models
 from sdnb.diffusers_engine import devices, knows
 from sdnb.engine import Group, OnStep, Step, TokenReport
 from sdnb.errors import SdnbError
+from sdnb.model_folder import elements
 from sdnb.models import Capabilities, Model
 from sdnb.picture import Picture
 
@@ -76,6 +78,8 @@ class DiffusersEngine:
             "device": device.partition(":")[0],
             **devices.versions(),
         }
+        if model.file is not None:
+            said["configuration"] = model.path.name  # told by more than the weights: by the file's name too
         if not self._safety_checker and (model.path / "safety_checker").is_dir():
             said["safety_checker"] = "off"
         return said
@@ -83,6 +87,26 @@ class DiffusersEngine:
     def capabilities(self, model: Model) -> Capabilities:
         """Return the family, the schedulers that fit, default size and steps; imports no torch."""
         return models.capabilities(model)
+
+    def missing(self, model: Model) -> int:
+        """Return the bytes that must be downloaded before a model can be drawn with; imports no torch."""
+        return sum(size for _, size in self._missing(model))
+
+    def _missing(self, model: Model) -> list[tuple[str, int]]:
+        if model.remote is None:
+            return []
+        half = devices.dtype(self._dtype, devices.device(self._device, self._memo)) != "float32"
+        return model.remote.missing(half=half, safety_checker=self._safety_checker)
+
+    def _fetched(self, model: Model, on_step: OnStep, cancel: threading.Event) -> bool:
+        """Download what is missing, outside of the turn: others can draw meanwhile."""
+        if model.remote is None or cancel.is_set() or not (files := self._missing(model)):
+            return not cancel.is_set()
+
+        def tell(there: int, total: int) -> None:
+            on_step(Step(note=f"{model.name}, {hub.amount(there)} of {hub.amount(total)} downloaded"))
+
+        return hub.fetch(model.remote, files, tell, cancel)
 
     def render(self, group: Group, on_step: OnStep, cancel: threading.Event) -> Iterator[Picture]:
         """Draw a group, yielding each picture as soon as it is finished; see `sdnb.engine.Engine`.
@@ -100,12 +124,13 @@ class DiffusersEngine:
         known = models.knows(group.model)
         over = not group.specs
         try:
+            over = over or not self._fetched(group.model, on_step, cancel)
             while not over:
                 ready: list[Picture] = []
                 with self._turn(on_step, cancel) as mine:
                     over = not mine or cancel.is_set()
                     if not over and drawing is None:
-                        if self._shelf is None or self._shelf.peek(group.model.path) is None:
+                        if self._shelf is None or self._shelf.peek(_place(group.model)) is None:
                             on_step(Step(note="the model to load"))
                         from sdnb.diffusers_engine.drawing import draw
 
@@ -137,10 +162,11 @@ class DiffusersEngine:
 
     def tokens(self, model: Model, prompts: Sequence[str]) -> list[TokenReport]:
         """Tell what prompts become, without loading the model."""
-        from sdnb.diffusers_engine.pipelines import load_tokenizer, quiet, room
+        from sdnb.diffusers_engine.loading import load_tokenizer, room
+        from sdnb.diffusers_engine.pipelines import quiet
         from sdnb.diffusers_engine.prompts import report
 
-        loaded = self._shelf.peek(model.path) if self._shelf else None
+        loaded = self._shelf.peek(_place(model)) if self._shelf else None
         with quiet():
             tokenizer = loaded.tokenizers[0] if loaded else load_tokenizer(model)
         most = room(tokenizer, models.knows(model))
@@ -154,8 +180,11 @@ class DiffusersEngine:
             "engine": self.name,
             "device": device,
             "dtype": devices.dtype(self._dtype, device),
+            "safety checker": "on, where a model has one" if self._safety_checker else "off",
             "models in memory": ", ".join(names) or "none",
         }
+        if self._shelf and (turns := self._shelf.offloaded()):
+            said["one part at a time on the GPU"] = ", ".join(turns)
         if (free := devices.free_ram()) is not None:
             said["free memory"] = f"{free / 1e9:.1f} GB"
         if device.startswith("cuda") and "torch" in sys.modules:
@@ -190,21 +219,30 @@ class DiffusersEngine:
                 _TURN.release()
 
     def _parts(self, model: Model) -> Parts:
-        from sdnb.diffusers_engine.pipelines import Shelf, load
+        from sdnb.diffusers_engine.loading import device_of, load
+        from sdnb.diffusers_engine.pipelines import Shelf
 
         if self._shelf is None:
             self._shelf = Shelf(self._max_models)
         device = devices.device(self._device, self._memo)
+        device_of(device)  # first of all: the shelf asks it how much memory it has
         precision = devices.dtype(self._dtype, device)
-        key = (str(model.path), models.fingerprint(model, self._memo), device, precision)
-        need = sum(file.stat().st_size for file in model.path.rglob("*.safetensors"))
+        place = (str(_place(model)), model.path.name, models.fingerprint(model, self._memo))
+        files = models.weight_files(model, half=precision != "float32", safety_checker=self._safety_checker)
+        need = elements(files) * (4 if precision == "float32" else 2)
         return self._shelf.get(
-            key,
+            (*place, device, precision),
             model.name,
             need,
-            lambda: load(model, device, precision, safety_checker=self._safety_checker),
+            lambda offload: load(
+                model, device, precision, safety_checker=self._safety_checker, offload=offload
+            ),
             device,
         )
+
+
+def _place(model: Model) -> Path:
+    return model.file or model.path
 
 
 def _let_go(error: BaseException) -> None:

@@ -1,41 +1,28 @@
-"""The parts of a pipeline: loaded from a model's folder, kept in memory, let go.
+"""The parts of a pipeline: kept in memory, let go. `loading` makes them, `denoise` is the loop around them.
 
-Only the parts that draw are imported and loaded; the loop around them is `denoise`. A model stays in
-memory until it is unloaded, pushed out by others, or its files change.
+A model stays in memory until it is unloaded, pushed out by others, or its files change.
 """
 
 from __future__ import annotations
 
 import gc
-import json
 import logging
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
 import transformers
 
 from sdnb.diffusers_engine.devices import free_ram
-from sdnb.errors import ModelError, RequestError
-from sdnb.models import Model, knows
 
-__all__ = ["Parts", "Shelf", "free_gpu", "load", "load_tokenizer", "quiet", "room"]
+__all__ = ["Parts", "Shelf", "free_gpu", "quiet"]
 
 _SPACE = 1.3  # what a model needs while it loads, over the size of its weights
-_CLASSES = {
-    "unet": ("UNet2DConditionModel",),
-    "vae": ("AutoencoderKL", "AutoencoderTiny"),
-    "text_encoder": ("CLIPTextModel",),
-    "text_encoder_2": ("CLIPTextModelWithProjection",),
-    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
-    "tokenizer_2": ("CLIPTokenizer", "CLIPTokenizerFast"),
-}
 
 
 @dataclass(eq=False)
@@ -58,6 +45,8 @@ class Parts:
         Whether an empty negative prompt means zeros (most SDXL checkpoints).
     embeddings : OrderedDict
         What `prompts` has encoded.
+    offloaded : bool
+        Whether the parts stay in main memory and come to `device` one at a time (`offload`).
     """
 
     family: str
@@ -74,6 +63,7 @@ class Parts:
     feature_extractor: Any = None
     zero_empty_negative: bool = False
     embeddings: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
+    offloaded: bool = False
 
     @property
     def pixels_per_latent(self) -> int:
@@ -94,18 +84,21 @@ class Shelf:
         self.max_models = max_models
         self._parts: OrderedDict[tuple[str, ...], tuple[str, Parts]] = OrderedDict()
 
-    def get(self, key: tuple[str, ...], name: str, need: int, make: Callable[[], Parts], on: str) -> Parts:
+    def get(
+        self, key: tuple[str, ...], name: str, need: int, make: Callable[[bool], Parts], on: str
+    ) -> Parts:
         """Return the parts under `key`; load them with `make` when they are not here.
 
         Parameters
         ----------
         key : tuple of str
-            Path, fingerprint, device and precision.
+            What tells it from others, the path of its files first.
         name : str
             The model's name, for `names`.
         need : int
-            Bytes of its weights.
+            Bytes of its weights in memory.
         make : callable
+            Loads; is told whether the parts must take turns on the device.
         on : str
             The device.
         """
@@ -115,17 +108,21 @@ class Shelf:
         while self._parts and (len(self._parts) >= self.max_models or _short(on, need)):
             self._parts.popitem(last=False)
             _release(on)
-        parts = make()
+        parts = make(_too_large(on, need))
         self._parts[key] = (name, parts)
         return parts
 
     def peek(self, path: Path) -> Parts | None:
-        """Return the loaded parts of a folder, if there are any; does not count as a use."""
-        return next((parts for _, parts in self._parts.values() if parts.path == path), None)
+        """Return the loaded parts of a folder or file, if there are any; does not count as a use."""
+        return next((parts for key, (_, parts) in self._parts.items() if key[0] == str(path)), None)
 
     def names(self) -> list[str]:
         """Return the names of the loaded models, the least recently used first."""
         return [name for name, _ in self._parts.values()]
+
+    def offloaded(self) -> list[str]:
+        """Return the names of the models whose parts take turns on the device."""
+        return [name for name, parts in self._parts.values() if parts.offloaded]
 
     def clear(self) -> int:
         """Drop every model; return how many there were."""
@@ -135,6 +132,11 @@ class Shelf:
         for on in devices or ("cpu",):
             _release(on)
         return count
+
+
+def _too_large(on: str, need: int) -> bool:
+    """Tell whether a card cannot hold a model at once; other devices share the main memory."""
+    return on.startswith("cuda") and _short(on, need)
 
 
 def _short(on: str, need: int) -> bool:
@@ -182,152 +184,3 @@ def quiet() -> Iterator[None]:
             logger.setLevel(level)
         if bars:
             transformers.utils.logging.enable_progress_bar()
-
-
-def load(model: Model, on: str, precision: str, *, safety_checker: bool) -> Parts:
-    """Load the parts of a model's folder: local files and safetensors only, no code of the checkpoint.
-
-    Parameters
-    ----------
-    model : Model
-    on : str
-        A torch device.
-    precision : str
-        ``float32``, ``float16`` or ``bfloat16``; every part gets it, whatever its file holds.
-    safety_checker : bool
-        Whether a checker that the folder has is loaded.
-
-    Raises
-    ------
-    ModelError
-        The folder is broken, or has a part that sdnb does not draw with.
-    RequestError
-        The device is not there.
-    """
-    device, dtype = _device(on), getattr(torch, precision)
-    index = json.loads((model.path / "model_index.json").read_text(encoding="utf-8"))
-    failed = ""
-    default = torch.get_default_dtype()
-    try:
-        with quiet():
-            return _assemble(model, index, device, dtype, safety_checker)
-    except ModelError:
-        raise
-    except Exception as error:  # whatever a damaged file makes the libraries raise
-        failed = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
-    finally:
-        torch.set_default_dtype(default)  # diffusers leaves its own behind when it is interrupted
-    raise ModelError(f"the model folder {model.name} cannot be loaded: {failed}")
-
-
-def _assemble(
-    model: Model, index: dict[str, Any], device: torch.device, dtype: torch.dtype, safety_checker: bool
-) -> Parts:
-    def part(name: str) -> Any:
-        said = index[name][1]
-        if said not in _CLASSES[name]:
-            allowed = " or ".join(_CLASSES[name])
-            raise ModelError(f"the {name} of {model.name} is a {said}; sdnb draws with {allowed}")
-        if name.startswith("tokenizer"):
-            return load_tokenizer(model, name)
-        ours = not name.startswith("text_encoder")
-        cls = getattr(diffusers if ours else transformers, said)
-        return _weights(cls, model, name, dtype).to(device).eval()
-
-    family = "sdxl" if "text_encoder_2" in index else "sd"
-    suffixes = ("", "_2") if family == "sdxl" else ("",)
-    checker = extractor = None
-    if (
-        safety_checker
-        and (index.get("safety_checker") or [None])[0]
-        and (model.path / "safety_checker").is_dir()
-    ):
-        from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
-
-        checker = _weights(StableDiffusionSafetyChecker, model, "safety_checker", dtype).to(device).eval()
-        extractor = _image_processor(model.path / "feature_extractor")
-    scheduler = getattr(diffusers, index["scheduler"][1])
-    tokenizers = tuple(part(f"tokenizer{suffix}") for suffix in suffixes)
-    known = knows(model)
-    parts = Parts(
-        family=family,
-        path=model.path,
-        device=device,
-        dtype=dtype,
-        unet=part("unet"),
-        vae=part("vae"),
-        text_encoders=tuple(part(f"text_encoder{suffix}") for suffix in suffixes),
-        tokenizers=tokenizers,
-        prompt_tokens=min(room(tokenizer, known) for tokenizer in tokenizers),
-        scheduler_config=scheduler.from_pretrained(model.path / "scheduler", local_files_only=True).config,
-        safety_checker=checker,
-        feature_extractor=extractor,
-        zero_empty_negative=family == "sdxl" and bool(index.get("force_zeros_for_empty_prompt", True)),
-    )
-    if device.type == "cpu":  # `mini` decodes a tenth faster so; the UNets are as fast either way
-        parts.vae.to(memory_format=torch.channels_last)
-    if (reads := parts.unet.config.in_channels) != (writes := parts.vae.config.latent_channels):
-        raise ModelError(
-            f"{model.name} does not draw from text alone: "
-            f"its unet reads {reads} channels, its vae has {writes}"
-        )
-    return parts
-
-
-def _weights(cls: Any, model: Model, name: str, dtype: torch.dtype) -> Any:
-    folder = model.path / name
-    plain = [file for file in folder.glob("*.safetensors") if ".fp16." not in file.name]
-    options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
-    # transformers renamed the keyword first; diffusers takes the old one in every version we support
-    options["torch_dtype" if issubclass(cls, diffusers.ModelMixin) else "dtype"] = dtype
-    if not plain:
-        options["variant"] = "fp16"
-    made, info = cls.from_pretrained(folder, output_loading_info=True, **options)
-    missing = [key for key in info["missing_keys"] if not key.endswith("position_ids")]
-    if missing:  # the libraries would fill them with random numbers
-        raise ModelError(
-            f"the {name} of {model.name} lacks {len(missing)} of its tensors, such as {min(missing)}"
-        )
-    return made
-
-
-def load_tokenizer(model: Model, name: str = "tokenizer") -> Any:
-    """Load only a model's tokenizer; it knows how many tokens the text encoder beside it reads."""
-    tokenizer = transformers.CLIPTokenizer.from_pretrained(model.path / name, local_files_only=True)
-    encoder = model.path / name.replace("tokenizer", "text_encoder") / "config.json"
-    reads = json.loads(encoder.read_text(encoding="utf-8")).get("max_position_embeddings", 77)
-    tokenizer.model_max_length = min(tokenizer.model_max_length, int(reads))
-    return tokenizer
-
-
-def room(tokenizer: Any, known: Mapping[str, Any] | None) -> int:
-    """Return how many tokens of a prompt are encoded at once.
-
-    Parameters
-    ----------
-    tokenizer
-    known : mapping or None
-        What `sdnb.models.knows` returned: a model may have learned on shorter prompts than it reads.
-    """
-    limit = int(tokenizer.model_max_length) - 2
-    return min(limit, int((known or {}).get("prompt_tokens", limit)))
-
-
-def _image_processor(folder: Path) -> Any:
-    # the form that needs PIL alone; where torchvision is missing the other one warns and falls back
-    try:
-        from transformers import CLIPImageProcessorPil as Processor
-    except ImportError:
-        from transformers import CLIPImageProcessor as Processor
-    return Processor.from_pretrained(folder, local_files_only=True)
-
-
-def _device(on: str) -> torch.device:
-    there = ["cpu"]
-    if torch.cuda.is_available():
-        there.append("cuda")
-    if torch.backends.mps.is_available():
-        there.append("mps")
-    if on.partition(":")[0] not in there:
-        raise RequestError(f"this machine has no device {on}; it has {', '.join(there)}")
-    return torch.device(on)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sdnb.diffusers_engine import DiffusersEngine, decode, denoise
-from sdnb.diffusers_engine.pipelines import load
+from sdnb.diffusers_engine.loading import load
 
 from .tiny import apart, render, spec_of
 

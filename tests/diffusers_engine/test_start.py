@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sdnb import inputs, models, runner
-from sdnb.diffusers_engine import DiffusersEngine, pipelines, start
+from sdnb.diffusers_engine import DiffusersEngine, loading, start
 from sdnb.engine import Group
 
 from .tiny import SIDE, apart, pipeline, plain, spec_of
@@ -151,8 +151,8 @@ def test_evaluations_are_counted_right(engine, sd, name):
 def test_the_model_is_loaded_once_and_a_picture_encoded_once(sd, monkeypatch):
     """Text, picture and mask draw with the same parts; the VAE reads a picture once for all its seeds."""
     engine, loads = DiffusersEngine(device="cpu"), []
-    load = pipelines.load
-    monkeypatch.setattr(pipelines, "load", lambda *args, **more: loads.append(1) or load(*args, **more))
+    load = loading.load
+    monkeypatch.setattr(loading, "load", lambda *args, **more: loads.append(1) or load(*args, **more))
     image, mask = gradient(), half()
     vae = engine._parts(sd).vae
     encoded: list[int] = []
