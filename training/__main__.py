@@ -1,6 +1,15 @@
-"""Trains `mini` from nothing, or goes on where it stopped: `python -m training --hours 2`."""
+"""Trains `mini` from nothing, or goes on where it stopped: `python -m training --hours 2`.
+
+Three trainings follow each other: the autoencoder, the text encoder, the UNet. Each has its share of the
+hours and keeps a checkpoint in the work folder, so that a stopped run, started again with the same hours,
+goes on within a minute or so of where it was; only what is painted for a training is painted anew. A part
+that the exported folder has already is not trained again, except the UNet: it goes on from the exported
+weights, at a lower learning rate, with all the hours. The hours are those of training: painting, about four
+minutes on two idle cores for a run from nothing, comes on top.
+"""
 
 import argparse
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,14 +24,14 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from . import text, unet, vae
 from .captions import Plan, caption, draw_plan, evaluation_plans, hidden
 from .evaluate import MINI, WORK
-from .export import export, preview_factors
+from .export import export, preview_factors, trained
+from .optimizer import Optimizer, Report
 from .pictures import Painter, fetch, load_sprites
 from .scenes import BACKGROUNDS
 
-# Shares of the time: the autoencoder's and the text encoder's; the UNet has the rest.
-VAE_SHARE, TEXT_SHARE = 0.15, 0.13
-SAVE_EVERY = 120.0
-# Of the peak learning rates, when the UNet goes on from shipped weights.
+# The stages in their order, with their shares of the time when all are trained.
+SHARES = {"vae": 0.15, "text_encoder": 0.13, "unet": 0.72}
+# Of the peak learning rates, when the UNet goes on from exported weights.
 AGAIN = 0.5
 
 
@@ -46,28 +55,64 @@ class Studio:
     painter
         Paints the pictures.
     work
-        Where checkpoints are kept.
+        Where checkpoints and finished parts are kept until the whole is exported.
     mini
         The pipeline's folder: what is exported, and what training goes on from when there are no checkpoints.
+    seconds
+        How long to train in all.
     seed
         For everything that is drawn by chance.
     watched
         How many held-out pictures progress is measured on.
     """
 
-    def __init__(self, painter: Painter, work: Path, mini: Path, seed: int = 0, watched: int = 96) -> None:
+    def __init__(
+        self, painter: Painter, work: Path, mini: Path, seconds: float, seed: int = 0, watched: int = 96
+    ) -> None:
         self.painter, self.work, self.mini = painter, work, mini
         self.seed, self.watched = seed, watched
         self.keys = tuple(painter.sprites)
-        self.rng = Random(f"{seed} {time.time_ns() if (work / 'unet.pt').exists() else 0}")
+        self.rng = Random(seed)
         work.mkdir(parents=True, exist_ok=True)
+        due = {name: share * seconds for name, share in SHARES.items() if self._is_due(name)}
+        due["unet"] = seconds - sum(due.values()) + due["unet"]
+        self.seconds = due
+
+    def _is_due(self, name: str) -> bool:
+        """Whether a stage is this run's: nothing of it was exported before."""
+        begun = (self.work / name).exists() or (self.work / f"{name}.pt").exists()
+        return name == "unet" or begun or not any((self.mini / name).glob("*.safetensors"))
 
     def _part(self, name: str) -> Path | None:
-        """The folder of a part that is already trained: its checkpoint, or else the shipped weights."""
+        """The folder of a part that is already trained: this run's, or else the exported one."""
         for folder in (self.work / name, self.mini / name):
             if any(folder.glob("*.safetensors")):
                 return folder
         return None
+
+    def _keep(self, name: str, model: AutoencoderKL | CLIPTextModel) -> None:
+        """Save a finished part under a temporary name first; its checkpoint has done its work."""
+        new = self.work / f"{name}.new"
+        shutil.rmtree(new, ignore_errors=True)
+        model.save_pretrained(new)
+        new.rename(self.work / name)
+        (self.work / f"{name}.pt").unlink(missing_ok=True)
+
+    def _begin(self, name: str) -> tuple[dict | None, float]:
+        """The optimizer's state and the seconds spent of a stopped stage; (None, 0.0) of a new one."""
+        path = self.work / f"{name}.pt"
+        found = torch.load(path, weights_only=True) if path.exists() else {"state": None, "spent": 0.0}
+        torch.manual_seed(self.seed)
+        self.rng = Random(f"{self.seed} {name} {found['spent']}")
+        return found["state"], found["spent"]
+
+    def _follow(self, name: str, reports: Iterator[Report]) -> Iterator[tuple[str, Optimizer]]:
+        """Pass the reports' lines on, with the time left in all, and keep a checkpoint of the stage."""
+        later = tuple(self.seconds)[tuple(self.seconds).index(name) + 1 :]
+        for line, spent, optimizer in reports:
+            left = max(0.0, self.seconds[name] - spent) + sum(self.seconds[stage] for stage in later)
+            save({"state": optimizer.state(), "spent": spent}, self.work / f"{name}.pt")
+            yield f"{line}; {left / 60:.1f} min left in all", optimizer
 
     def paint(self, plans: Sequence[Plan], chance: bool = True) -> Tensor:
         """Pictures of plans, float32 [count, 3, 128, 128] in -1..1."""
@@ -100,21 +145,26 @@ class Studio:
             ]
         return torch.cat(parts)
 
-    def learn_vae(self, seconds: float, pictures: int = 5000) -> Iterator[str]:
+    def learn_vae(self, pictures: int = 5000) -> Iterator[str]:
         """Train the autoencoder, unless that is done."""
-        torch.manual_seed(self.seed)
         if (folder := self._part("vae")) is not None:
             self.vae = AutoencoderKL.from_pretrained(folder).eval().requires_grad_(False)
         else:
+            state, before = self._begin("vae")
+            yield f"painting {pictures} pictures for the autoencoder"
             painted = torch.cat([_bytes(self.paint([plan])) for plan in self.plans(pictures)])
             held_out = _bytes(self.paint(evaluation_plans("held out", self.keys, self.watched)))
             self.vae = vae.build()
-            yield from vae.train(self.vae, painted, held_out, seconds, self.seed)
+            reports = vae.train(
+                self.vae, painted, held_out, self.seconds["vae"], self.seed, state=state, before=before
+            )
+            for line, _ in self._follow("vae", reports):
+                yield line
             vae.normalize(self.vae, painted[:512])
-            self.vae.save_pretrained(self.work / "vae")
+            self._keep("vae", self.vae)
         self.vae.to(memory_format=torch.channels_last)
 
-    def learn_text(self, seconds: float, pairs: int = 6000, captions: int = 20_000) -> Iterator[str]:
+    def learn_text(self, pairs: int = 6000, captions: int = 20_000) -> Iterator[str]:
         """Train the tokenizer and the text encoder, unless that is done."""
         if (folder := self._part("text_encoder")) is not None:
             self.tokenizer = CLIPTokenizer.from_pretrained(folder.parent / "tokenizer")
@@ -122,7 +172,7 @@ class Studio:
                 CLIPTextModel.from_pretrained(folder, dtype=torch.float32).eval().requires_grad_(False)
             )
             return
-        torch.manual_seed(self.seed)
+        state, before = self._begin("text_encoder")
         self.tokenizer = text.build_tokenizer(self.work / "tokenizer", self.seed, captions)
         alone = [Plan((key,), "alone", where) for key in self.keys for where in (*BACKGROUNDS, None)]
         alone = [plan for plan in alone if not hidden(plan)]
@@ -130,6 +180,7 @@ class Studio:
         while len(twos) < pairs:
             twos += [plan for plan in self.plans(pairs) if plan.relation != "alone"]
         twos = twos[:pairs]
+        yield f"painting {len(alone) + pairs} pictures for the text encoder"
         targets = text.patches(self.latents(alone + twos, chance=False))
         targets = torch.cat([targets, targets[: len(alone)].mean(0, keepdim=True)])
 
@@ -144,9 +195,12 @@ class Studio:
         spoken = [caption(plan, ("en", "es")[i % 2]) for i, plan in enumerate(unseen)]
         probes = (spoken, text.patches(self.latents(unseen, chance=False)))
         model = text.Layout(text.build(self.tokenizer))
-        yield from text.train(model, self.tokenizer, draw, targets, probes, seconds, self.seed)
+        seconds = self.seconds["text_encoder"]
+        reports = text.train(model, self.tokenizer, draw, targets, probes, seconds, self.seed, state, before)
+        for line, _ in self._follow("text_encoder", reports):
+            yield line
         self.encoder = model.encoder
-        self.encoder.save_pretrained(self.work / "text_encoder")
+        self._keep("text_encoder", self.encoder)
 
     def fresh(self, count: int) -> tuple[Tensor, Tensor]:
         """Newly painted pictures' latents and their captions' states."""
@@ -158,33 +212,34 @@ class Studio:
             states = self.states(captions)
         return self.latents(plans), states
 
-    def learn_unet(self, seconds: float, first: int = unet.FIRST) -> Iterator[str]:
-        """Train the UNet, from its checkpoint, or the shipped weights, or nothing; keep checkpoints."""
-        torch.manual_seed(self.seed)
-        checkpoint = self.work / "unet.pt"
-        state = torch.load(checkpoint, weights_only=True)["state"] if checkpoint.exists() else None
-        shipped = self.mini / "unet"
-        rates = unet.RATES
-        if any(shipped.glob("*.safetensors")):
+    def learn_unet(self, first: int = unet.FIRST) -> Iterator[str]:
+        """Train the UNet, from its checkpoint, or the exported weights, or nothing."""
+        state, before = self._begin("unet")
+        exported, rates = self.mini / "unet", unet.RATES
+        if state is None and any(exported.glob("*.safetensors")):
             rates = (AGAIN * rates[0], AGAIN * rates[1])
-            model = UNet2DConditionModel.from_pretrained(shipped)
+            model = UNet2DConditionModel.from_pretrained(exported)
         else:
             model = unet.build()
+        yield f"painting {first} pictures for the UNet"
         pool = unet.Pool(self.fresh, first)
-        begun = saved = time.monotonic()
-        for line, optimizer in unet.train(model, pool, self.states([""]), seconds, self.seed, state, rates):
+        reports = unet.train(
+            model, pool, self.states([""]), self.seconds["unet"], self.seed, state, rates, before=before
+        )
+        for line, optimizer in self._follow("unet", reports):
+            self.unet, self.samples = optimizer.average, optimizer.steps * unet.BATCH
             yield line
-            self.unet = optimizer.average
-            if time.monotonic() - saved > SAVE_EVERY or "done" in line:
-                saved = time.monotonic()
-                save({"state": optimizer.state(), "spent": saved - begun}, checkpoint)
-                optimizer.average.save_pretrained(self.work / "unet")
 
     def deliver(self, pictures: int = 200) -> int:
-        """Export what was trained; the folder's size in bytes."""
+        """Export what was trained, drop the checkpoints; the folder's size in bytes."""
         painted = self.paint(self.plans(pictures))
         factors = preview_factors(vae.encode(self.vae, painted), painted)
-        return export(self.mini, self.vae, self.encoder, self.tokenizer, self.unet, factors)
+        record = trained(self.mini, self.seconds, self.samples)
+        size = export(self.mini, self.vae, self.encoder, self.tokenizer, self.unet, factors, record)
+        for name in (*SHARES, "tokenizer"):
+            shutil.rmtree(self.work / name, ignore_errors=True)
+            (self.work / f"{name}.pt").unlink(missing_ok=True)
+        return size
 
 
 def _bytes(pictures: Tensor) -> Tensor:
@@ -200,16 +255,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--mini", type=Path, default=MINI)
     args = parser.parse_args(argv)
     torch.set_flush_denormal(True)
-    begun, total = time.monotonic(), args.hours * 3600
-    studio = Studio(Painter(load_sprites(fetch(args.work / "packages"))), args.work, args.mini, args.seed)
-
-    def tell(lines: Iterator[str]) -> None:
-        for line in lines:
-            say(f"{line}; {max(0.0, total - time.monotonic() + begun) / 60:.0f} min left in all")
-
-    tell(studio.learn_vae(VAE_SHARE * total))
-    tell(studio.learn_text(TEXT_SHARE * total))
-    tell(studio.learn_unet(max(1.0, total - (time.monotonic() - begun))))
+    painter = Painter(load_sprites(fetch(args.work / "packages")))
+    studio = Studio(painter, args.work, args.mini, args.hours * 3600, args.seed)
+    for learn in (studio.learn_vae, studio.learn_text, studio.learn_unet):
+        for line in learn():
+            say(line)
     say(f"{args.mini}: {studio.deliver()} bytes")
 
 

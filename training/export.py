@@ -1,6 +1,7 @@
 """The folder `sdnb/mini`: weights in half precision, configs, preview factors, words, the model card."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from .text import PROMPT, save_tokenizer
 from .unet import schedule
 
 LARGEST = 25_000_000
+RECORD = "trained.json"
 
 
 def export(
@@ -24,8 +26,20 @@ def export(
     tokenizer: CLIPTokenizer,
     unet: UNet2DConditionModel,
     preview: dict,
+    record: dict,
 ) -> int:
     """Write the pipeline's folder, and return its size in bytes.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    vae, encoder, tokenizer, unet
+        The parts, in float32, which they still are afterwards.
+    preview
+        What `preview_factors` gave.
+    record
+        What `trained` gave.
 
     Raises
     ------
@@ -58,10 +72,36 @@ def export(
     save_tokenizer(tokenizer, folder / "tokenizer")
     (folder / "preview.json").write_text(json.dumps(preview, indent=2) + "\n", "utf-8")
     (folder / "knows.json").write_text(json.dumps(knows(), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if size > LARGEST:
         raise ValueError(f"{folder} has {size} bytes, more than {LARGEST}; make a part of the model smaller")
     return size
+
+
+def trained(folder: Path, seconds: Mapping[str, float], samples: int) -> dict:
+    """How long every part of a folder's weights was trained in all, once this run's are added.
+
+    Parameters
+    ----------
+    folder
+        The exported folder; what it says already is added to.
+    seconds
+        Of this run, by part.
+    samples
+        Pictures that this run showed the UNet.
+
+    Returns
+    -------
+    dict
+        `hours` by part, and the UNet's `samples`.
+    """
+    file = folder / RECORD
+    before = json.loads(file.read_text("utf-8")) if file.exists() else {"hours": {}, "samples": 0}
+    hours = dict(before["hours"])
+    for part, spent in seconds.items():
+        hours[part] = round(hours.get(part, 0.0) + spent / 3600, 2)
+    return {"hours": hours, "samples": before["samples"] + samples}
 
 
 def preview_factors(latents: Tensor, pictures: Tensor) -> dict:

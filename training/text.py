@@ -20,7 +20,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from .captions import Language, Plan, caption, draw_plan
 from .concepts import CONCEPTS
-from .optimizer import Optimizer, cosine
+from .optimizer import Optimizer, Report, cosine
 
 PROMPT, LAYOUT = 32, 64
 WIDTH = 256
@@ -136,8 +136,10 @@ def train(
     probes: tuple[list[str], Tensor],
     seconds: float,
     seed: int = 0,
-) -> Iterator[str]:
-    """Train in place for a time, yielding a line of progress now and then; ends with the averaged weights.
+    state: dict | None = None,
+    before: float = 0.0,
+) -> Iterator[Report]:
+    """Train in place for a time, reporting now and then; ends with the averaged weights.
 
     Parameters
     ----------
@@ -150,12 +152,18 @@ def train(
     probes
         Captions training never sees, and their patches: the error there is logged.
     seconds
-        How long.
+        How long in all.
+    seed
+        For captions and their order.
+    state, before
+        The optimizer's state and the seconds spent before a stop, to go on from.
     """
-    rng = Random(seed)
     optimizer = Optimizer(model, muon=0.01, adam=2e-3, average=0.995)
+    if state:
+        optimizer.resume(state)
+    rng = Random(seed + optimizer.steps)
     languages: tuple[Language, ...] = ("en", "en", "en", "es", "es")
-    begun, said, tail = time.monotonic(), 0.0, 0.0
+    begun, said, tail = time.monotonic() - before, before, 0.0
     probe_ids = tokenize(tokenizer, probes[0])
     while (spent := time.monotonic() - begun) < seconds:
         captions, rows = [], []
@@ -171,12 +179,12 @@ def train(
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step(cosine(spent / seconds))
         tail = 0.98 * tail + 0.02 * value.item() if tail else value.item()
-        if spent - said > 20:
+        if spent - said > Report.EVERY:
             said = spent
             with torch.no_grad():
                 error = (optimizer.average(probe_ids) - probes[1]).square().mean().item()
             line = f"text {spent:.0f} of {seconds:.0f} s, step {optimizer.steps}, error {tail:.4f}"
-            yield f"{line}, held out {error:.4f}"
+            yield Report(f"{line}, held out {error:.4f}", spent, optimizer)
     model.load_state_dict(optimizer.average.state_dict())
     model.eval().requires_grad_(False)
-    yield f"text done, step {optimizer.steps}, error {tail:.4f}"
+    yield Report(f"text done, step {optimizer.steps}, error {tail:.4f}", spent, optimizer)

@@ -7,7 +7,7 @@ import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 
-from .optimizer import Optimizer, cosine
+from .optimizer import Optimizer, Report, cosine
 from .text import WIDTH
 
 CHANNELS = (40, 80, 160)
@@ -94,9 +94,9 @@ def train(
     state: dict | None = None,
     rates: tuple[float, float] = RATES,
     batch: int = BATCH,
-    spent_before: float = 0.0,
-) -> Iterator[tuple[str, Optimizer]]:
-    """Train in place for a time, yielding now and then a line of progress and the optimizer with its average.
+    before: float = 0.0,
+) -> Iterator[Report]:
+    """Train in place for a time, reporting now and then; the averaged weights are the optimizer's.
 
     Parameters
     ----------
@@ -107,19 +107,25 @@ def train(
     empty
         The empty prompt's states, [1, 96, WIDTH], put in a tenth of the captions' place.
     seconds
-        How long in all, `spent_before` included: the learning rate falls to nothing at the end.
-    state
-        What an earlier run's optimizer gave, to go on from.
+        How long in all: the learning rate falls to a fiftieth at the end.
+    seed
+        For the noise and the order of the pairs.
+    state, before
+        The optimizer's state and the seconds spent before a stop, to go on from.
+    rates
+        Peak learning rates of Muon and AdamW.
+    batch
+        Samples a step.
     """
-    generator = torch.Generator().manual_seed(seed + (state["steps"] if state else 0))
     optimizer = Optimizer(unet, muon=rates[0], adam=rates[1], average=0.999)
     if state:
         optimizer.resume(state)
+    generator = torch.Generator().manual_seed(seed + optimizer.steps)
     kept = schedule().alphas_cumprod
     empty = empty.bfloat16()
     unet.train()
-    begun, said, tail, hard, at_start = time.monotonic(), 0.0, 0.0, 0.0, optimizer.steps
-    while (spent := time.monotonic() - begun + spent_before) < seconds:
+    begun, said, tail, hard, at_start = time.monotonic() - before, before, 0.0, 0.0, optimizer.steps
+    while (spent := time.monotonic() - begun) < seconds:
         rows = torch.randint(len(pool.latents), (batch,), generator=generator)
         clean, states = pool.latents[rows], pool.states[rows]
         states = torch.where(torch.rand(batch, 1, 1, generator=generator) < DROP, empty, states)
@@ -138,12 +144,14 @@ def train(
         hard += (high - hard) * (0.01 if hard else 1)
         if optimizer.steps % EVERY == 0:
             pool.add(FRESH)
-        if spent - spent_before - said > 20:
-            said = spent - spent_before
-            rate = (optimizer.steps - at_start) * batch / said
-            yield (
+        if spent - said > Report.EVERY:
+            said = spent
+            rate = (optimizer.steps - at_start) * batch / (spent - before)
+            yield Report(
                 f"unet {spent:.0f} of {seconds:.0f} s, step {optimizer.steps}, v-loss {tail:.4f}, "
                 f"at t>=700 {hard:.4f}, {rate:.0f} samples/s, pool {len(pool.latents)}",
+                spent,
                 optimizer,
             )
-    yield f"unet done, step {optimizer.steps}, v-loss {tail:.4f}, at t>=700 {hard:.4f}", optimizer
+    line = f"unet done, step {optimizer.steps}, v-loss {tail:.4f}, at t>=700 {hard:.4f}"
+    yield Report(line, spent, optimizer)

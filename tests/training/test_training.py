@@ -1,5 +1,6 @@
 """The training's code, driven for a few steps on a few made-up sprites."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -13,7 +14,7 @@ from training.__main__ import Studio
 from training.captions import Plan, caption, draw_plan, evaluation_plans, hidden
 from training.concepts import CONCEPTS
 from training.evaluate import Judge
-from training.optimizer import orthogonal
+from training.optimizer import WARM, Optimizer, Report, cosine, orthogonal
 from training.pictures import Painter
 from training.scenes import BACKGROUNDS, background
 
@@ -110,18 +111,70 @@ def test_patches_keep_their_place() -> None:
     assert set(rows[0, 9].tolist()) == set(latents[0, :, 2:4, 2:4].flatten().tolist())
 
 
-def test_all_stages_run_and_export(painter: Painter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second of each stage ends with a folder that diffusers draws with, and that can be gone on with."""
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts so small that a second of training is many steps."""
     monkeypatch.setattr(unet, "CHANNELS", (16, 16, 16))
     monkeypatch.setattr(vae, "CHANNELS", (8, 8, 16, 16))
-    studio = Studio(painter, tmp_path / "work", tmp_path / "mini", watched=4)
-    lines = [*studio.learn_vae(1.0, pictures=8)]
-    lines += [*studio.learn_text(1.0, pairs=8, captions=200), *studio.learn_unet(1.0, first=8)]
+
+
+def learn(studio: Studio) -> list[str]:
+    """All stages' lines."""
+    lines = [*studio.learn_vae(pictures=8), *studio.learn_text(pairs=8, captions=200)]
+    return [*lines, *studio.learn_unet(first=8)]
+
+
+@pytest.mark.usefixtures("small")
+def test_all_stages_run_and_export(painter: Painter, tmp_path: Path) -> None:
+    """A few seconds end with a folder that diffusers draws with; the next run trains its UNet alone."""
+    studio = Studio(painter, tmp_path / "work", tmp_path / "mini", 4.0, watched=4)
+    lines = learn(studio)
     assert sum("done" in line for line in lines) == 3
+    assert lines[-1].endswith("0.0 min left in all")
     assert studio.deliver(8) < 25_000_000
     pipe = StableDiffusionPipeline.from_pretrained(tmp_path / "mini")
     pipe.set_progress_bar_config(disable=True)
     assert pipe("a fox", num_inference_steps=2, output_type="np").images.shape == (1, 128, 128, 3)
-    again = Studio(painter, tmp_path / "work", tmp_path / "mini")
-    assert not list(again.learn_vae(1.0)) and not list(again.learn_text(1.0))
-    assert "step" in list(again.learn_unet(0.5, first=8))[-1]
+    again = Studio(painter, tmp_path / "work", tmp_path / "mini", 0.5, watched=4)
+    assert again.seconds == {"unet": 0.5}
+    assert [line.split()[0] for line in learn(again) if "done" in line] == ["unet"]
+    first = json.loads((tmp_path / "mini" / "trained.json").read_text())["samples"]
+    again.deliver(8)
+    assert json.loads((tmp_path / "mini" / "trained.json").read_text())["samples"] > first > 0
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("name", ["vae", "text_encoder", "unet"])
+def test_a_stopped_stage_goes_on(
+    painter: Painter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A run that stops in the middle of a stage goes on at its next step, with the time that was left."""
+    monkeypatch.setattr(Report, "EVERY", 0.0)
+    work, mini = tmp_path / "work", tmp_path / "mini"
+
+    def lines() -> Iterator[str]:
+        studio = Studio(painter, work, mini, 1.0, watched=4)
+        studio.seconds |= {name: 60.0}
+        yield from studio.learn_vae(pictures=8)
+        yield from studio.learn_text(pairs=8, captions=200)
+        yield from studio.learn_unet(first=8)
+
+    stopped = (line for line in lines() if line.startswith(f"{name.split('_')[0]} "))
+    next(stopped), next(stopped)
+    stopped.close()
+    kept = torch.load(work / f"{name}.pt", weights_only=True)
+    again = lines()
+    assert next(again).startswith("painting")
+    assert f"step {kept['state']['steps'] + 1}," in next(again)
+    assert kept["spent"] < torch.load(work / f"{name}.pt", weights_only=True)["spent"] < 60
+    again.close()
+
+
+def test_learning_rate_rises_and_falls() -> None:
+    """A fresh optimizer begins low; the cosine ends at its floor."""
+    assert cosine(0.0) == 1.0 and cosine(1.0) == pytest.approx(0.02)
+    layer = torch.nn.Linear(4, 4)
+    optimizer = Optimizer(layer, muon=0.1, adam=0.1)
+    layer(torch.ones(1, 4)).sum().backward()
+    optimizer.step(1.0)
+    assert optimizer.parts[0].param_groups[0]["lr"] == pytest.approx(0.1 / WARM)
