@@ -2,6 +2,7 @@
 """The model card of `mini`: its text, with the figures of an evaluation, and its grid of samples."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from .captions import Plan, caption
 from .concepts import CONCEPTS, GROUPS
@@ -75,15 +76,16 @@ shape: the positions after the thirty-second hold the picture's layout. It draws
 decide nothing with it.
 
 ## Figures
-Concepts by the nearest real picture among all {count} at 32x32; background by the nearest of twenty; DPM++ 2M,
-20 steps, guidance {guidance}; training saw none of the held-out combinations.
+Concepts by the nearest real picture among all {count} at 32x32; background by the nearest of twenty. Fidelity looks at
+the pixels of the things alone, at full size, after the best shift: structural similarity (SSIM) with the real picture,
+as a share of the way from the nearest other thing (0 %) to the autoencoder's own copy of the real one (100 %). DPM++ 2M,
+20 steps, guidance {guidance}; training saw none of the held-out combinations. {prompts} prompts a row, at most 32 for
+the schedulers, 24 for two things; one seed a prompt.
 
-Read the top-1 with care: every concept has one sprite, nearly always in one place, and the measure looks at outline and
-colour at 32x32, so it saturates, and a smudged picture counts as right. What is held out is combinations; every sprite
-has been seen, by the autoencoder too. The figures for two things saturate in the same way: right colours in the right place suffice, and pictures of riding are
-smudged to the eye although every thing counts as right. Detail counts ragged edges as detail. The controls, the same
-pictures judged by each other's labels, show that the measure can fail. It cannot choose the guidance scale: 1.5, 3 and 5
-were all at 100 % (forty prompts a cell), so 3 is simply what was set beforehand.
+Read the top-1 with care: every concept has one sprite, nearly always in one place, and the judge looks at outline and
+colour at 32x32, so it saturates, and a smudged picture counts as right; fidelity is the measure that tells smudged from
+sharp. What is held out is combinations; every sprite has been seen, by the autoencoder too. The controls show that both
+can fail: pictures judged by each other's labels, and real pictures blurred by two pixels.
 
 {figures}
 
@@ -93,17 +95,23 @@ and Spanish names, the scenes and the captions are this project's own. One in ei
 combinations is held out, by a hash; so are the astronaut together with the horse, and either on the moon.
 
 ## Recipe
-1. Autoencoder (f=8, four channels), ten minutes, from a start that already passes averages through.
-2. Text encoder, eight minutes, alone: 64 padding positions after the prompt each predict one 2x2 patch of the
+1. Autoencoder (f=8, four channels), {vae:.2f} hours, from a start that already passes averages through.
+2. Text encoder, {text_encoder:.2f} hours, alone: 64 padding positions after the prompt each predict one 2x2 patch of the
    latents of the caption's picture without chance. Cross-attention sees padding, so the UNet finds the layout there.
-3. UNet {channels}, {unet_time}, v-prediction on cached latents and states; a tenth of captions dropped.
-Muon for matrices, AdamW for the rest, bfloat16 autocast, averaged weights. These weights were made stage by stage,
-with these functions, by a script that is not kept; `python -m training --hours 1.5` does the same in one go and has been
-run only on a few made-up sprites so far. A resumed run begins its learning rate anew; figures: `python -m training.evaluate --card`.
+3. UNet {channels}, {unet:.2f} hours in all, {samples:,} pictures in batches of 24, v-prediction on cached latents and
+   states; a tenth of captions dropped.
+Muon for matrices, AdamW for the rest, bfloat16 autocast, averaged weights. {history}
+
+`python -m training --hours 2` goes on from these weights (a fresh optimizer at half the peak rates, with a short rise);
+with an empty `--mini` folder it begins from nothing. {nothing} Figures: `python -m training.evaluate --card`.
 
 ## Variants
 {variants}
 """
+
+# How the shipped weights came about, and what was seen of a run from nothing.
+_HISTORY = "The parts were first made one by one with these functions, by a script that is not kept."
+_NOTHING = "A run from nothing takes two hours or more on two idle cores."
 
 _VARIANTS = """\
 | compared, two shared cores | result |
@@ -119,8 +127,18 @@ _VARIANTS = """\
 | v-loss after 700 steps, ordinary text states (an earlier model; other pictures, batch of 16) / with layout (batch of 24) | 0.49 / 0.36 |"""
 
 
+_COLUMNS = ("top1", "top5", "colour", "scene", "psnr", "ssim", "other", "copy", "fidelity")
+_LEGEND = "psnr in dB; ssim of the drawn things, of the nearest other ones, of the copies by the autoencoder."
+_SHARES = ("top1", "top5", "colour", "scene", "fidelity")
+
+
 def card(
-    figures: Mapping[str, object], millions: float, guidance: float, channels: object, unet_time: str
+    figures: Mapping[str, object],
+    millions: float,
+    guidance: float,
+    channels: object,
+    record: Mapping[str, Any],
+    prompts: int,
 ) -> str:
     """The card as Markdown.
 
@@ -134,21 +152,22 @@ def card(
         The guidance scale the figures were measured with.
     channels
         The UNet's.
-    unet_time
-        How long it was trained, in words.
+    record
+        What `export.trained` gave: hours by part, samples.
+    prompts
+        How many prompts a row the figures are of.
     """
     things = "\n".join(
         f"- {group}: " + ", ".join(c.key for c in CONCEPTS if c.group == group) for group in GROUPS
     )
-    rows = ["| | top-1 | top-5 | colour | scene |", "|---|---|---|---|---|"]
+    rows = [f"| | {' | '.join(_COLUMNS)} |", "|" + "---|" * (1 + len(_COLUMNS))]
     rows += [
-        f"| {name} | "
-        + " | ".join(f"{found.get(k, 0):.1%}" for k in ("top1", "top5", "colour", "scene"))
-        + " |"
+        f"| {name} | " + " | ".join(_cell(found, column) for column in _COLUMNS) + " |"
         for name, found in figures.items()
-        if isinstance(found, dict)
+        if isinstance(found, Mapping)
     ]
-    rows += ["", *(f"- {name}: {value}" for name, value in figures.items() if not isinstance(value, dict))]
+    rows += ["", _LEGEND, ""]
+    rows += [f"- {name}: {value}" for name, value in figures.items() if not isinstance(value, Mapping)]
     return _TEXT.format(
         millions=millions,
         count=len(CONCEPTS),
@@ -160,6 +179,16 @@ def card(
         package=PACKAGE[0],
         version=PACKAGE[1],
         channels=channels,
-        unet_time=unet_time,
+        prompts=prompts,
+        samples=record["samples"],
+        history=_HISTORY,
+        nothing=_NOTHING,
         variants=_VARIANTS,
+        **record["hours"],
     )
+
+
+def _cell(found: Mapping[str, float], column: str) -> str:
+    if column not in found:
+        return ""
+    return f"{found[column]:.1%}" if column in _SHARES else f"{found[column]:.3g}"

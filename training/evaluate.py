@@ -1,6 +1,7 @@
 """The model's figures, measured on what it draws: `python -m training.evaluate`."""
 
 import argparse
+import json
 import resource
 import time
 from collections.abc import Sequence
@@ -16,97 +17,27 @@ from diffusers import (
     StableDiffusionPipeline,
     UniPCMultistepScheduler,
 )
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from . import vae as autoencoder
-from .captions import Plan, caption, draw_plan, evaluation_plans
+from .captions import Language, Plan, caption, draw_plan, evaluation_plans, hidden
 from .card import PROMPTS, card
-from .concepts import CONCEPTS
+from .export import RECORD
+from .fidelity import fidelity, nearest_others
+from .judge import KEYS, Judge, things
 from .pictures import Painter, fetch, load_sprites
-from .scenes import BACKGROUNDS, COLOURS, mean_background
+from .scenes import BACKGROUNDS
 
 WORK = Path(__file__).parent / "work"
 MINI = Path(__file__).parents[1] / "sdnb" / "mini"
-KEYS = tuple(c.key for c in CONCEPTS)
 GUIDANCE = 3.0
+LANGUAGES: tuple[Language, ...] = ("en", "es")
 SCHEDULERS = {
     "DDIM": DDIMScheduler,
     "Euler": EulerDiscreteScheduler,
     "DPM++ 2M": DPMSolverMultistepScheduler,
     "UniPC": UniPCMultistepScheduler,
 }
-
-
-def shrink(picture: np.ndarray) -> np.ndarray:
-    """[128, 128, 3] as [32, 32, 3], by averages."""
-    return picture.reshape(32, 4, 32, 4, 3).mean(axis=(1, 3))
-
-
-class Judge:
-    """Says what is in a picture, by the nearest of the real ones.
-
-    Parameters
-    ----------
-    painter
-        Paints the real pictures.
-    keys
-        The concepts it could be.
-    """
-
-    def __init__(self, painter: Painter, keys: Sequence[str] = KEYS) -> None:
-        self.painter, self.keys = painter, tuple(keys)
-        self._real: dict[str | None, np.ndarray] = {}
-        self._walls = np.stack([shrink(mean_background(key)) for key in BACKGROUNDS])
-
-    def _references(self, background: str | None) -> np.ndarray:
-        if background not in self._real:
-            plans = [Plan((key,), "alone", background) for key in self.keys]
-            self._real[background] = np.stack([shrink(self.painter.paint(plan)) for plan in plans])
-        return self._real[background]
-
-    def concepts(self, picture: np.ndarray, background: str | None) -> list[str]:
-        """All concepts, the likeliest first, by squared distance at 32x32, over nine shifts.
-
-        Parameters
-        ----------
-        picture
-            float32 [128, 128, 3] in 0..1.
-        background
-            What was asked for: the real pictures compared with have the same one.
-        """
-        small, real = shrink(picture), self._references(background)
-        far = np.full(len(real), np.inf)
-        for dy in (-1, 0, 1):
-            for dx in (-1, 0, 1):
-                shifted = np.roll(small, (dy, dx), (0, 1))
-                far = np.minimum(far, ((real - shifted) ** 2)[:, 1:-1, 1:-1].mean(axis=(1, 2, 3)))
-        return [self.keys[i] for i in np.argsort(far)]
-
-    def slots(self, picture: np.ndarray, plan: Plan) -> list[bool]:
-        """For each thing of a plan of two, whether it is the nearest of all concepts in its place.
-
-        Harder than `concepts`: the things are smaller, and the other one is the same in all compared.
-        """
-        small, right = shrink(picture), []
-        for slot, asked in enumerate(plan.things):
-            far = {}
-            for key in self.keys:
-                things = tuple(key if i == slot else thing for i, thing in enumerate(plan.things))
-                real = shrink(self.painter.paint(Plan(things, plan.relation, plan.background)))
-                far[key] = min(
-                    float(((real - np.roll(small, (dy, dx), (0, 1)))[1:-1, 1:-1] ** 2).mean())
-                    for dy in (-1, 0, 1)
-                    for dx in (-1, 0, 1)
-                )
-            right.append(min(far, key=far.__getitem__) == asked)
-        return right
-
-    def background(self, picture: np.ndarray) -> str:
-        """The likeliest background, by the picture's upper corners and sides, where things seldom reach."""
-        edge = np.ones((32, 32), bool)
-        edge[4:, 4:-4] = False
-        off = np.abs(self._walls - shrink(picture))[:, edge].mean(axis=2)
-        return BACKGROUNDS[int(np.argmin(np.median(off, axis=1)))]
 
 
 def draw(
@@ -128,24 +59,137 @@ def draw(
     return np.concatenate(pictures)
 
 
-def detail(pictures: np.ndarray) -> float:
-    """Mean difference of neighbouring pixels where things stand: what blur takes away."""
-    middle = pictures[:, 24:104, 24:104]
-    return float(np.abs(np.diff(middle, axis=1)).mean() + np.abs(np.diff(middle, axis=2)).mean())
+class Exam:
+    """Draws fixed prompts with a pipeline, and measures what it drew.
+
+    Parameters
+    ----------
+    pipe
+        The pipeline.
+    painter
+        Paints the real pictures.
+    count
+        Prompts a kind and language.
+    guidance
+        The guidance scale.
+    """
+
+    def __init__(
+        self, pipe: StableDiffusionPipeline, painter: Painter, count: int, guidance: float = GUIDANCE
+    ) -> None:
+        self.pipe, self.painter, self.count, self.guidance = pipe, painter, count, guidance
+        self.keys = tuple(painter.sprites)
+        self.judge = Judge(things(painter, self.keys), self.keys)
+        self.others = nearest_others(painter, self.keys)
+        self.figures: dict = {}
+
+    def note(self, name: str, found: dict[str, float] | float) -> None:
+        """Keep a figure, and print it."""
+        self.figures[name] = found
+        line = "  ".join(f"{k} {v:g}" for k, v in found.items()) if isinstance(found, dict) else f"{found:g}"
+        print(f"{name}: {line}", flush=True)
+
+    def draw(self, plans: Sequence[Plan], language: Language = "en", steps: int = 20) -> np.ndarray:
+        """Pictures of the plans' plain captions."""
+        return draw(self.pipe, [caption(p, language) for p in plans], steps, guidance=self.guidance)
+
+    def copies(self, plans: Sequence[Plan], rng: Random | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Real pictures of plans, and what the autoencoder makes of them."""
+        real = np.stack([self.painter.paint(plan, rng) for plan in plans])
+        pictures = torch.from_numpy(real).permute(0, 3, 1, 2) * 2 - 1
+        again = autoencoder.decode(self.pipe.vae, autoencoder.encode(self.pipe.vae, pictures))
+        return real, ((again.clamp(-1, 1) + 1) / 2).permute(0, 2, 3, 1).numpy()
+
+    def fidelity(self, pictures: np.ndarray, plans: Sequence[Plan]) -> dict[str, float]:
+        """How near the drawn things are to the real ones."""
+        return fidelity(self.painter, self.others, pictures, self.copies(plans)[1], plans)
+
+    def measure(self, pictures: np.ndarray, plans: Sequence[Plan]) -> dict[str, float]:
+        """What the judge says of single things, and how near they are to the real ones."""
+        return self.judge.measure(pictures, plans) | self.fidelity(pictures, plans)
+
+    def things(self) -> None:
+        """Single things, in both languages, and the controls that show that the measures can fail."""
+        for kind in ("seen", "held out"):
+            plans = evaluation_plans(kind, self.keys, self.count)
+            for language in LANGUAGES:
+                pictures = self.draw(plans, language)
+                self.note(f"{kind}, {language}", self.measure(pictures, plans))
+            wrong = np.roll(pictures, 1, axis=0)
+            self.note(f"control: {kind}, each judged as the next", self.measure(wrong, plans))
+        real, _ = self.copies(plans)
+        blurred = np.stack([blur(picture) for picture in real])
+        self.note("control: real pictures, blurred", self.measure(blurred, plans))
+
+    def pairs(self, count: int = 24) -> None:
+        """Two things, beside each other and riding, in combinations that training may see and may not."""
+        for relation in ("beside", "riding"):
+            for kind in ("seen", "held out"):
+                plans = pair_plans(relation, kind, self.keys, count)
+                pictures = self.draw(plans)
+                self.note(f"two things {relation}, {kind}", self.fidelity(pictures, plans))
+                if relation == "riding" and kind == "seen":
+                    wrong = self.fidelity(np.roll(pictures, 1, axis=0), plans)
+                    self.note("control: riding, each judged as the next", wrong)
+
+    def schedulers(self) -> None:
+        """Four schedulers at ten and twenty steps."""
+        before = self.pipe.scheduler
+        plans = evaluation_plans("seen", self.keys, min(32, self.count), seed=1)
+        for name, kind in SCHEDULERS.items():
+            self.pipe.scheduler = kind.from_config(before.config)
+            for steps in (10, 20):
+                pictures = self.draw(plans, steps=steps)
+                self.note(f"{name}, {steps} steps", self.measure(pictures, plans))
+        self.pipe.scheduler = before
+
+    def cost(self, folder: Path) -> None:
+        """The autoencoder's error, time, memory, and how often training has shown things."""
+        plans = evaluation_plans("held out", self.keys, 96, seed=1)
+        real, again = self.copies(plans, Random(0))
+        error = ((real - again) ** 2).mean(axis=(1, 2, 3))
+        self.note("autoencoder, held-out pictures, dB", round(float((-10 * np.log10(error)).mean()), 2))
+        begun = time.perf_counter()
+        for seed in range(3):
+            draw(self.pipe, ["a fox on the moon"], seed=seed)
+        self.note("seconds a picture, 20 steps", round((time.perf_counter() - begun) / 3, 2))
+        self.note("peak memory, MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+        if (folder / RECORD).exists():
+            samples = json.loads((folder / RECORD).read_text("utf-8"))["samples"]
+            for name, seen in views(self.keys, samples).items():
+                self.note(name, seen)
 
 
-def measure(judge: Judge, pictures: np.ndarray, plans: Sequence[Plan]) -> dict[str, float]:
-    """Shares of pictures whose concept comes first, among the first five, with the right colour or scene."""
-    first, five, colours, scenes = [], [], [], []
-    for picture, plan in zip(pictures, plans, strict=True):
-        ranked = judge.concepts(picture, plan.background)
-        first.append(ranked[0] == plan.things[0])
-        five.append(plan.things[0] in ranked[:5])
-        (colours if plan.background in COLOURS else scenes).append(
-            judge.background(picture) == plan.background
-        )
-    mean = {"top1": first, "top5": five, "colour": colours, "scene": scenes}
-    return {name: round(float(np.mean(values)), 4) for name, values in mean.items() if values}
+def blur(picture: np.ndarray, radius: float = 2.0) -> np.ndarray:
+    """The picture smudged: a Gaussian of `radius` pixels."""
+    image = Image.fromarray(np.round(picture * 255).astype(np.uint8))
+    return np.asarray(image.filter(ImageFilter.GaussianBlur(radius)), np.float32) / 255
+
+
+def pair_plans(relation: str, kind: str, keys: tuple[str, ...], count: int, seed: int = 0) -> list[Plan]:
+    """`count` plans of two things that training may see, or never does."""
+    rng, plans = Random(f"{relation} {kind} {seed}"), []
+    while len(plans) < count:
+        if kind == "seen":
+            plan = draw_plan(rng, keys)
+        else:
+            seen = draw_plan(rng, keys)
+            plan = Plan(seen.things, seen.relation, rng.choice(BACKGROUNDS))
+        if plan.relation == relation and plan.background and hidden(plan) is (kind == "held out"):
+            plans.append(plan)
+    return plans
+
+
+def views(keys: tuple[str, ...], samples: int, plans: int = 20_000) -> dict[str, float]:
+    """How often the UNet has been shown a thing, and a thing on one background, on average."""
+    drawn = [draw_plan(rng, keys) for rng in [Random(0)] for _ in range(plans)]
+    things = sum(len(plan.things) for plan in drawn) / plans
+    placed = sum(len(plan.things) for plan in drawn if plan.background) / plans
+    pairs = sum(not hidden(Plan((key,), "alone", where)) for key in keys for where in BACKGROUNDS)
+    return {
+        "views a thing so far": round(samples * things / len(keys)),
+        "views a pair of thing and background so far": round(samples * placed / pairs, 1),
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> dict:
@@ -154,82 +198,36 @@ def main(argv: Sequence[str] | None = None) -> dict:
     parser.add_argument("--folder", type=Path, default=MINI)
     parser.add_argument("--count", type=int, default=len(KEYS), help="prompts a kind and language")
     parser.add_argument("--guidance", type=float, default=GUIDANCE)
-    parser.add_argument("--quick", action="store_true", help="only the concepts, colours and scenes")
+    parser.add_argument("--quick", action="store_true", help="only single things and pairs")
     parser.add_argument("--card", action="store_true", help="write the model card and its samples too")
-    parser.add_argument("--trained", default="", help="for the card: how long the UNet was trained")
     args = parser.parse_args(argv)
     torch.set_flush_denormal(True)
-    painter = Painter(load_sprites(fetch(WORK / "packages")))
-    judge = Judge(painter)
     pipe = StableDiffusionPipeline.from_pretrained(args.folder)
     pipe.set_progress_bar_config(disable=True)
     pipe.scheduler = DPMSolverMultistepScheduler.from_config(pipe.scheduler.config)
-    figures: dict = {}
-    for kind in ("seen", "held out"):
-        plans = evaluation_plans(kind, KEYS, args.count)
-        for language in ("en", "es"):
-            pictures = draw(pipe, [caption(plan, language) for plan in plans], guidance=args.guidance)
-            if language == "en":
-                real = np.stack([painter.paint(plan, Random(i)) for i, plan in enumerate(plans)])
-                share = round(detail(pictures) / detail(real), 3)
-                figures[f"detail, {kind}, share of real pictures'"] = share
-                print(f"{kind:9s} detail {share:.0%} of real pictures'", flush=True)
-                wrong = measure(judge, np.roll(pictures, 1, axis=0), plans)
-                figures[f"control: {kind}, labels shifted by one"] = wrong
-            figures[f"{kind}, {language}"] = found = measure(judge, pictures, plans)
-            print(f"{kind:9s} {language}  " + "  ".join(f"{k} {v:.1%}" for k, v in found.items()), flush=True)
+    exam = Exam(pipe, Painter(load_sprites(fetch(WORK / "packages"))), args.count, args.guidance)
+    exam.things()
+    exam.pairs()
     if not args.quick:
-        plans = evaluation_plans("held out", KEYS, 96, seed=1)
-        real = (
-            torch.from_numpy(
-                np.stack([painter.paint(plan, Random(i)) for i, plan in enumerate(plans)])
-            ).permute(0, 3, 1, 2)
-            * 2
-            - 1
-        )
-        again = autoencoder.decode(pipe.vae, autoencoder.encode(pipe.vae, real))
-        figures["vae psnr"] = round(autoencoder.psnr(real, again), 2)
-        print(f"autoencoder {figures['vae psnr']} dB on held-out pictures")
-        for relation in ("beside", "riding"):
-            rng, pairs = Random(relation), []
-            while len(pairs) < 16:
-                if (plan := draw_plan(rng, KEYS)).relation == relation:
-                    pairs.append(plan)
-            pictures = draw(pipe, [caption(plan, "en") for plan in pairs], guidance=args.guidance)
-            right = [hit for p, plan in zip(pictures, pairs, strict=True) for hit in judge.slots(p, plan)]
-            figures[f"two things {relation}, each right"] = round(float(np.mean(right)), 4)
-            print(f"two things {relation}: {np.mean(right):.1%} of the things right", flush=True)
-        plans = evaluation_plans("seen", KEYS, min(32, args.count), seed=1)
-        for name, kind in SCHEDULERS.items():
-            pipe.scheduler = kind.from_config(pipe.scheduler.config)
-            for steps in (10, 20):
-                pictures = draw(pipe, [caption(plan, "en") for plan in plans], steps, args.guidance)
-                figures[f"{name}, {steps} steps"] = found = measure(judge, pictures, plans)
-                print(
-                    f"{name:9s} {steps} steps  " + "  ".join(f"{k} {v:.1%}" for k, v in found.items()),
-                    flush=True,
-                )
-        begun = time.perf_counter()
-        for seed in range(3):
-            draw(pipe, ["a fox on the moon"], seed=seed)
-        figures["seconds a picture"] = round((time.perf_counter() - begun) / 3, 2)
-        figures["peak memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        print(
-            f"{figures['seconds a picture']} s a picture at 20 steps, at most {figures['peak memory, MB']} MB"
-        )
+        exam.schedulers()
+        exam.cost(args.folder)
     if args.card:
-        drawn = draw(pipe, PROMPTS, guidance=args.guidance)
-        rows = drawn.reshape(8, 8, 128, 128, 3).swapaxes(1, 2).reshape(1024, 1024, 3)
-        grid = Image.fromarray((rows * 255).round().astype(np.uint8))
-        grid.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(
-            args.folder / "samples.png", optimize=True
-        )
+        Image.fromarray((samples(pipe, args.guidance) * 255).round().astype(np.uint8)).quantize(
+            256, dither=Image.Dither.FLOYDSTEINBERG
+        ).save(args.folder / "samples.png", optimize=True)
         parts = (pipe.unet, pipe.vae, pipe.text_encoder)
         millions = sum(p.numel() for part in parts for p in part.parameters()) / 1e6
+        record = json.loads((args.folder / RECORD).read_text("utf-8"))
         channels = tuple(pipe.unet.config.block_out_channels)
-        text = card(figures, millions, args.guidance, channels, args.trained or "the rest of the time")
+        text = card(exam.figures, millions, args.guidance, channels, record, args.count)
         (args.folder / "README.md").write_text(text, "utf-8")
-    return figures
+    return exam.figures
+
+
+def samples(pipe: StableDiffusionPipeline, guidance: float = GUIDANCE) -> np.ndarray:
+    """The card's grid of eight by eight, float32 [1024, 1024, 3] in 0..1."""
+    drawn = draw(pipe, PROMPTS, guidance=guidance)
+    return drawn.reshape(8, 8, 128, 128, 3).swapaxes(1, 2).reshape(1024, 1024, 3)
 
 
 if __name__ == "__main__":

@@ -106,6 +106,23 @@ class Painter:
             self._cache[key, size] = found
         return found
 
+    def _placed(self, plan: Plan, rng: Random | None) -> list[tuple[np.ndarray, int, int]]:
+        """Sprites with their left and top, in the order they are pasted in."""
+        dx, dy, scale = (_near(rng, 0, 1.2), _near(rng, 0, 1.2), _near(rng, 1, 0.012)) if rng else (0, 0, 1)
+        placed = []
+        for key, place in zip(plan.things, PLACES[plan.relation], strict=True):
+            size = round(place.size * scale)
+            left, top = round(place.x + dx - size / 2), round(place.y + dy - size / 2)
+            placed.append((self._sprite(key, size), left, top))
+        return placed[::-1] if plan.relation == "riding" else placed
+
+    def layer(self, plan: Plan) -> np.ndarray:
+        """A plan's things in their own place, without a background: premultiplied RGBA like the sprites."""
+        canvas = np.zeros((SIDE, SIDE, 4), np.float32)
+        for sprite, left, top in self._placed(plan, None):
+            _paste(canvas, sprite, left, top)
+        return np.clip(canvas, 0, 1)
+
     def paint(self, plan: Plan, rng: Random | None = None) -> np.ndarray:
         """The picture of a plan.
 
@@ -128,15 +145,7 @@ class Painter:
             key = plan.background or rng.choice(tuple(COLOURS))
             canvas = background(key, 0 if key in COLOURS else rng.randrange(VARIANTS)).copy()
         shadow = plan.background not in SCENES or SCENES[plan.background].shadow
-        placed = []
-        dx, dy, scale = (_near(rng, 0, 1.2), _near(rng, 0, 1.2), _near(rng, 1, 0.012)) if rng else (0, 0, 1)
-        for key, place in zip(plan.things, PLACES[plan.relation], strict=True):
-            size = round(place.size * scale)
-            placed.append(
-                (self._sprite(key, size), round(place.x + dx - size / 2), round(place.y + dy - size / 2))
-            )
-        if plan.relation == "riding":
-            placed.reverse()
+        placed = self._placed(plan, rng)
         for index, (sprite, left, top) in enumerate(placed):
             if shadow and not (plan.relation == "riding" and index == 1):
                 _cast(canvas, sprite, left, top)
@@ -166,4 +175,4 @@ def _paste(canvas: np.ndarray, sprite: np.ndarray, left: int, top: int) -> None:
     part = sprite[y0 - top : y1 - top, x0 - left : x1 - left].astype(np.float32) / 255
     region = canvas[y0:y1, x0:x1]
     region *= 1 - part[..., 3:]
-    region += part[..., :3]
+    region += part[..., : canvas.shape[2]]

@@ -13,7 +13,7 @@ from training import text, unet, vae
 from training.__main__ import Studio
 from training.captions import Plan, caption, draw_plan, evaluation_plans, hidden
 from training.concepts import CONCEPTS
-from training.evaluate import Judge
+from training.judge import Judge, things
 from training.optimizer import WARM, Optimizer, Report, cosine, orthogonal
 from training.pictures import Painter
 from training.scenes import BACKGROUNDS, background
@@ -80,7 +80,7 @@ def test_backgrounds_fill_the_picture(key: str) -> None:
 
 def test_judge_knows_real_pictures(painter: Painter) -> None:
     """The measure is right about what the painter itself painted."""
-    judge = Judge(painter, KEYS)
+    judge = Judge(things(painter, KEYS), KEYS)
     for key in KEYS:
         for where in ("blue", "beach"):
             picture = painter.paint(Plan((key,), "alone", where), Random(3))
