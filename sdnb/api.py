@@ -131,12 +131,22 @@ class How:
         Whether the store is read and written.
     redraw : bool
         Whether what the store has is drawn again.
+    latents, frames : bool
+        Whether each picture holds its final latents, or the predicted x0 of every call; what the store
+        has without them is drawn again.
     """
 
     device: str | None = None
     dtype: str | None = None
     cache: bool = True
     redraw: bool = False
+    latents: bool = False
+    frames: bool = False
+
+    @property
+    def wanted(self) -> dict[str, bool]:
+        """What the runner is told."""
+        return {"redraw": self.redraw, "latents": self.latents, "frames": self.frames}
 
 
 @dataclass(frozen=True)
@@ -156,7 +166,7 @@ def begin(planned: Sweep, how: How, *, due: Callable[[], bool] | None = None) ->
         As for `Run`.
     """
     keep = store_for() if how.cache else None
-    return Run(planned, engine_for(how.device, how.dtype), keep, redraw=how.redraw, due=due).start()
+    return Run(planned, engine_for(how.device, how.dtype), keep, **how.wanted, due=due).start()
 
 
 def finish(run: Run, *, tell: Callable[[str], None] = print) -> Results:
@@ -221,7 +231,7 @@ def dry_run(planned: Sweep, how: How) -> str:
     """Tell in a few lines what a sweep would draw and cost; draws nothing."""
     keep = store_for() if how.cache else None
     engine = engine_for(how.device, how.dtype)
-    cost = runner.estimate(planned, engine, keep, redraw=how.redraw)
+    cost = runner.estimate(planned, engine, keep, **how.wanted)
     lines = [f"{axis.name}: {', '.join(axis.labels)}" for axis in planned.axes]
     if cost.pictures > cost.stored:
         lines += [

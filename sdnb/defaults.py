@@ -194,7 +194,7 @@ def _schedulers(texts: tuple[str, ...], cans: list[Capabilities]) -> tuple[tuple
             names.append(name)
             said.setdefault(name, []).append(name if text == axes.ALL else text)
     for name, spellings in said.items():
-        if len(spellings) > 1:
-            listed = " and ".join(dict.fromkeys(spellings))
+        if len(different := list(dict.fromkeys(spellings))) > 1:
+            listed = " and ".join(different)
             notes.append(f"{listed} come to the same scheduler, {name}, which is drawn once")
     return tuple(names), notes

@@ -33,11 +33,15 @@ class Group:
         All of one model and one size; seeds, prompts, steps, guidance and schedulers may differ.
     images : mapping of str to PIL image
         RGB, by the digests in the specs: pictures to begin from and masks.
+    latents, frames : bool
+        Whether each picture is to hold its final latents, and the predicted x0 of every call, decoded.
     """
 
     model: Model
     specs: tuple[ImageSpec, ...]
     images: Mapping[str, Image] = field(default_factory=dict)
+    latents: bool = False
+    frames: bool = False
 
 
 @dataclass(frozen=True)

@@ -162,4 +162,5 @@ def to_file(key: str, picture: Picture, identity: Mapping[str, str]) -> bytes:
         "seconds": picture.seconds,
         "identity": {name: identity[name] for name in _PUBLIC if name in identity},
     }
+    data = png.with_chunks(data, picture.chunks)
     return png.with_texts(data, {"parameters": infotext.write(picture.spec), "sdnb": json.dumps(said)})

@@ -26,7 +26,7 @@ from sdnb.layout import SHORT, Layout, Panel, heading, lay_out, short
 from sdnb.picture import Picture
 from sdnb.sweep import Axis, Sweep
 
-__all__ = ["html", "plain", "settings_of"]
+__all__ = ["QUIET", "Embedder", "body", "frame", "html", "plain", "settings_of"]
 
 # Sides of a tile in CSS pixels by the number of columns, or of rows and one: what fills a laptop's screen.
 _TILES = ((3, 256), (4, 192), (5, 160))
@@ -57,7 +57,7 @@ _STYLE = f"""
 _CELL = "padding:3px;border:0;vertical-align:top;text-align:left"
 _HEAD = "padding:3px 8px 3px 3px;border:0;text-align:left;font-weight:normal"
 _TABLE = "table-layout:auto;border-collapse:separate;border-spacing:0;margin:0;border:0"
-_QUIET = "opacity:.65"
+QUIET = "opacity:.65"
 _TEXT = "white-space:pre-wrap;overflow-wrap:anywhere"
 # As wide as the parent and no reason for the parent to be wider.
 _FILL = "display:block;width:0;min-width:100%"
@@ -81,13 +81,39 @@ def html(pictures: Sequence[Picture], sweep: Sweep, *, kilobytes: int) -> str:
     str
         One ``<div class="sdnb">…</div>``.
     """
-    layout = lay_out(sweep.axes, sweep.request.rows, sweep.request.cols)
-    drawn = sum(not picture.error for picture in pictures)
-    writer = _Writer(pictures, sweep.axes, layout, _Embedder(kilobytes * 1000 // max(drawn, 1)))
-    body = "".join(writer.wrapping() if layout.wraps else map(writer.table, layout.panels))
-    box = f"overflow:auto;max-height:{_BOX}px" if writer.height > _BOX else "overflow:auto"
-    content = f'<section style="{box}">{body}</section>{_footer(pictures, sweep)}'
+    return frame(body(pictures, sweep, kilobytes=kilobytes))
+
+
+def frame(content: str) -> str:
+    """Put content into the one ``<div class="sdnb">``, with its style sheet, on one line."""
     return f'<div class="sdnb"><style>{_STYLE}</style>{content}</div>'.replace("\n", "&#10;")
+
+
+def body(
+    pictures: Sequence[Picture],
+    sweep: Sweep,
+    *,
+    kilobytes: int,
+    layout: Layout | None = None,
+    captions: Sequence[str] = (),
+) -> str:
+    """Write what stands inside the frame: the tiles, and the quiet lines under them.
+
+    Parameters
+    ----------
+    pictures, sweep, kilobytes
+        As for `html`.
+    layout : Layout, optional
+        That of the sweep's axes and its request unless given.
+    captions : sequence of str, optional
+        A text under each picture.
+    """
+    layout = layout or lay_out(sweep.axes, sweep.request.rows, sweep.request.cols)
+    drawn = sum(not picture.error for picture in pictures)
+    writer = _Writer(pictures, sweep.axes, layout, Embedder(kilobytes * 1000 // max(drawn, 1)), captions)
+    tiles = "".join(writer.wrapping() if layout.wraps else map(writer.table, layout.panels))
+    box = f"overflow:auto;max-height:{_BOX}px" if writer.height > _BOX else "overflow:auto"
+    return f'<section style="{box}">{tiles}</section>{_footer(pictures, sweep)}'
 
 
 def settings_of(picture: Picture) -> dict[str, str]:
@@ -120,7 +146,7 @@ def settings_of(picture: Picture) -> dict[str, str]:
     return said | {"digest": picture.spec.digest[:12]}
 
 
-class _Embedder:
+class Embedder:
     """Writes pictures as data URLs of at most `limit` characters each."""
 
     # From the finest to the coarsest: part of the side, quality.
@@ -183,13 +209,20 @@ class _Writer:
     """Writes the tiles and tables of one grid."""
 
     def __init__(
-        self, pictures: Sequence[Picture], axes: Sequence[Axis], layout: Layout, embedder: _Embedder
+        self,
+        pictures: Sequence[Picture],
+        axes: Sequence[Axis],
+        layout: Layout,
+        embedder: Embedder,
+        captions: Sequence[str] = (),
     ) -> None:
         self.pictures = pictures
+        self.captions = captions
         self.axes = axes
         self.layout = layout
         self.embedder = embedder
-        down, across = len(layout.panels[0].cells), len(layout.panels[0].cells[0])
+        first = layout.panels[0]
+        down, across = len(first.cells), len(first.cells[0]) + (first.beside is not None)
         if layout.wraps and across > 4:
             down, across = 2, (across + 1) // 2
         count = max(across, down + 1 if down > 1 else 1)
@@ -217,23 +250,28 @@ class _Writer:
         head = ""
         if panel.title:
             title = f'<span class="sdnb-title">{escape(panel.title)}</span>'
-            span = f'scope="colgroup" colspan="{len(panel.cells[0]) + 1}"'
+            width = len(panel.cells[0]) + 1 + (panel.beside is not None)
+            span = f'scope="colgroup" colspan="{width}"'
             head = f'<tr><th {span} style="{_HEAD};font-weight:600">{title}</th></tr>'
         low, high = f"{_HEAD};vertical-align:bottom", f"{_HEAD};vertical-align:top"
         corner = [f"{escape(short(cols))} →"] if cols else []
         corner.append(f"{escape(short(rows))} ↓")
-        names = f"white-space:nowrap;font-size:12px;line-height:1.4;{_QUIET}"
+        names = f"white-space:nowrap;font-size:12px;line-height:1.4;{QUIET}"
         head += f'<tr><th style="{low}"><span style="{names}">{"<br>".join(corner)}</span></th>'
         for label in cols.labels if cols else ("",):
             head += f'<th scope="col" style="{low}">{_clipped(label, 2)}</th>'
-        body, lines = "", self.tile // 20
+        tiles, lines = "", self.tile // 20
         for label, indices in zip(rows.labels, panel.cells, strict=True):
-            body += f'<tr><th scope="row" style="{high}">{_clipped(label, lines, "max-width:11em")}</th>'
-            body += "".join(f'<td style="{_CELL}">{self.details(i)}</td>' for i in indices) + "</tr>"
+            tiles += f'<tr><th scope="row" style="{high}">{_clipped(label, lines, "max-width:11em")}</th>'
+            tiles += "".join(f'<td style="{_CELL}">{self.details(i)}</td>' for i in indices)
+            if panel.beside is not None and indices is panel.cells[0]:
+                last = f'<span style="display:block;position:sticky;top:2em">{self.details(panel.beside)}</span>'
+                tiles += f'<td rowspan="{len(panel.cells)}" style="{_CELL};padding-left:12px">{last}</td>'
+            tiles += "</tr>"
         beside = "display:inline-table;vertical-align:top;margin:0 24px 16px 0" if panel.title else ""
         return (
             f'<table class="sdnb-table" style="{_TABLE};{beside}"><thead>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table>"
+            f"<tbody>{tiles}</tbody></table>"
         )
 
     def details(self, index: int) -> str:
@@ -246,9 +284,13 @@ class _Writer:
             f'<dt>{escape(name)}</dt><dd style="{_TEXT}">{escape(text)}</dd>'
             for name, text in settings_of(picture).items()
         )
+        under = ""
+        if self.captions:
+            under = f'<span style="{_FILL};font-size:11px;line-height:1.35;margin-top:2px">'
+            under += "<br>".join(map(escape, self.captions[index].splitlines())) + "</span>"
         return (
             f'<details style="display:inline-block;min-width:{width}px;max-width:100%;vertical-align:top">'
-            f'<summary style="{_FILL};list-style:none;cursor:pointer">{face}</summary>'
+            f'<summary style="{_FILL};list-style:none;cursor:pointer">{face}{under}</summary>'
             f'<dl style="display:grid;grid-template-columns:max-content 1fr;gap:0 12px;width:{opened}px;'
             f'max-width:100%;margin:4px 0 8px;font-size:12px;line-height:1.5">{said}</dl></details>'
         )
@@ -263,7 +305,7 @@ class _Writer:
         if error:
             return (
                 f'<span style="display:block;box-sizing:border-box;width:100%;height:{height}px;padding:8px;'
-                f"border:1px dashed;border-radius:3px;{_QUIET};overflow:hidden;font-size:12px;line-height:1.4"
+                f"border:1px dashed;border-radius:3px;{QUIET};overflow:hidden;font-size:12px;line-height:1.4"
                 '">'
                 f"not drawn<br>{escape(shorten(error, 200, placeholder='…'))}</span>"
             )
@@ -272,7 +314,7 @@ class _Writer:
             index, position = divmod(index, len(axis))
             place.append(heading(axis, position))
         alt = ", ".join(dict.fromkeys([picture.spec.prompt, *reversed(place)]))
-        note = f'<span style="{_FILL};overflow:hidden;font-size:11px;{_QUIET}">' if picture.notes else ""
+        note = f'<span style="{_FILL};overflow:hidden;font-size:11px;{QUIET}">' if picture.notes else ""
         if note:
             note += escape(shorten("; ".join(picture.notes), 120, placeholder="…")) + "</span>"
         return (
@@ -304,6 +346,6 @@ def _footer(pictures: Sequence[Picture], sweep: Sweep) -> str:
         parts.append(f"{failed} not drawn")
     lines = [" · ".join(parts), *sweep.notes]
     return "".join(
-        f'<p style="margin:4px 0 0;font-size:12px;line-height:1.4;{_QUIET}">{escape(line)}</p>'
+        f'<p style="margin:4px 0 0;font-size:12px;line-height:1.4;{QUIET}">{escape(line)}</p>'
         for line in lines
     )

@@ -34,10 +34,13 @@ class Panel:
         The place on the axes that are neither rows nor columns; empty when there are none.
     cells : tuple of tuple of int
         For each row and column the picture's index in row-major order of the sweep.
+    beside : int or None
+        A picture that stands in a last column of its own, beside all the rows.
     """
 
     title: str
     cells: tuple[tuple[int, ...], ...]
+    beside: int | None = None
 
 
 @dataclass(frozen=True)

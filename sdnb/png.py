@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,7 +18,19 @@ from sdnb.errors import RequestError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["MAX_PIXELS", "MAX_TEXT", "bare", "check", "encode", "size", "texts", "with_texts"]
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_TEXT",
+    "bare",
+    "check",
+    "chunk",
+    "encode",
+    "size",
+    "texts",
+    "with_chunks",
+    "with_texts",
+    "without",
+]
 
 MAX_PIXELS = 64 * 2**20
 MAX_TEXT = 2**20
@@ -50,8 +62,52 @@ def with_texts(data: bytes, texts: Mapping[str, str]) -> bytes:
     texts : mapping of str to str
         Text by keyword (Latin-1, 1 to 79 characters). A null character, which PNG forbids, is left out.
     """
-    header = len(SIGNATURE) + 12 + 13
-    return data[:header] + b"".join(_text_chunk(*pair) for pair in texts.items()) + data[header:]
+    return _behind_header(data, (_text_chunk(*pair) for pair in texts.items()))
+
+
+def with_chunks(data: bytes, chunks: Mapping[bytes, bytes]) -> bytes:
+    """Return the PNG with other chunks put in behind its header.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole PNG.
+    chunks : mapping of bytes to bytes
+        Content by type. A type is four letters: two small ones (every reader may pass over it, nobody
+        else uses it), then two capitals (a program that changes the pixels drops it).
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> data = with_chunks(encode(Image.new("RGB", (8, 8))), {b"noTE": b"kept"})
+    >>> chunk(BytesIO(data), b"noTE"), chunk(BytesIO(data), b"noNE")
+    (b'kept', None)
+    """
+    return _behind_header(data, (_chunk(*pair) for pair in chunks.items()))
+
+
+def chunk(stream: BinaryIO, kind: bytes) -> bytes | None:
+    """Return the content of the first chunk of a type, or None.
+
+    Raises
+    ------
+    RequestError
+        It is no PNG, or is damaged or cut short.
+    """
+    return next((body for found, body in _chunks(stream, (kind,)) if found == kind), None)
+
+
+def without(data: bytes, kinds: Collection[bytes]) -> bytes:
+    """Return the PNG without the chunks of some types.
+
+    Raises
+    ------
+    RequestError
+        It is no PNG, or is damaged or cut short.
+    """
+    return SIGNATURE + b"".join(
+        _chunk(kind, body) for kind, body in _chunks(BytesIO(data)) if kind not in kinds
+    )
 
 
 def bare(data: bytes) -> bytes:
@@ -70,10 +126,16 @@ def bare(data: bytes) -> bytes:
     True
     """
     needed = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-    return SIGNATURE + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in _chunks(BytesIO(data), needed)
-    )
+    return SIGNATURE + b"".join(_chunk(kind, body) for kind, body in _chunks(BytesIO(data), needed))
+
+
+def _behind_header(data: bytes, chunks: Iterable[bytes]) -> bytes:
+    header = len(SIGNATURE) + 12 + 13
+    return data[:header] + b"".join(chunks) + data[header:]
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def _text_chunk(keyword: str, text: str) -> bytes:
@@ -82,7 +144,7 @@ def _text_chunk(keyword: str, text: str) -> bytes:
         kind, body = b"tEXt", keyword.encode("latin-1") + b"\0" + text.encode("latin-1")
     except UnicodeEncodeError:
         kind, body = b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode()
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    return _chunk(kind, body)
 
 
 def _chunks(stream: BinaryIO, wanted: Collection[bytes] = ()) -> Iterator[tuple[bytes, bytes]]:

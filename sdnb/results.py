@@ -9,9 +9,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from sdnb import cell, contact_sheet, entry, grid, layout
+from sdnb import cell, contact_sheet, entry, grid, layout, png
 from sdnb.errors import MissingExtra, RequestError, StoreError
-from sdnb.picture import Picture
+from sdnb.picture import CHUNKS, Picture
 from sdnb.settings import current
 from sdnb.spec import ImageSpec
 from sdnb.sweep import Axis, Sweep
@@ -229,9 +229,9 @@ def file(picture: Picture, metadata: bool = True) -> bytes:
     if not metadata:
         return grid.plain(picture)
     if picture.pixels is not None or picture.path is None:
-        return entry.to_file("", picture, {})
+        return entry.to_file("", picture.with_(chunks={}), {})
     grid.plain(picture)  # says so if the file is gone or damaged
-    return picture.path.read_bytes()
+    return png.without(picture.path.read_bytes(), CHUNKS)
 
 
 def _put(folder: Path, stem: str, data: bytes) -> Path:

@@ -64,8 +64,8 @@ class Run:
     engine : Engine
     keep : Store or None
         Where pictures are looked up and kept.
-    redraw : bool
-        Whether what the store has is drawn again.
+    redraw, latents, frames : bool
+        As for `sdnb.runner.run`.
     due : callable, optional
         Asked before previews are made; without it no steps are told.
 
@@ -84,6 +84,8 @@ class Run:
         keep: Store | None,
         *,
         redraw: bool = False,
+        latents: bool = False,
+        frames: bool = False,
         due: Callable[[], bool] | None = None,
     ) -> None:
         self.planned = planned
@@ -93,7 +95,8 @@ class Run:
         self._cancel = Event()
         self._events: SimpleQueue[Finished | Stepped | Waits | None] = SimpleQueue()
         context = contextvars.copy_context()
-        work = (self._work, engine, redraw, due)
+        wanted = {"redraw": redraw, "latents": latents, "frames": frames}
+        work = (self._work, engine, wanted, due)
         self._thread = Thread(target=context.run, args=work, daemon=True, name="sdnb")
 
     def start(self) -> Run:
@@ -149,7 +152,7 @@ class Run:
         more = f" (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else ""
         return RenderError(f"nothing could be drawn: {reasons[0]}{more}")
 
-    def _work(self, engine: Engine, redraw: bool, due: Callable[[], bool] | None) -> None:
+    def _work(self, engine: Engine, wanted: dict[str, bool], due: Callable[[], bool] | None) -> None:
         def on_step(step: Step) -> None:
             if due is None:
                 return
@@ -159,7 +162,7 @@ class Run:
                 self._events.put(Stepped(step.done, step.total, len(step.specs), step.preview()))
 
         try:
-            found = runner.run(self.planned, engine, self.keep, on_step, self._cancel, redraw=redraw)
+            found = runner.run(self.planned, engine, self.keep, on_step, self._cancel, **wanted)
             for place, picture in found:
                 self.pictures[place] = picture
                 self._events.put(Finished(place, picture))

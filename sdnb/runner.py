@@ -7,7 +7,7 @@ that stands in several places is drawn once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 
 from sdnb import inputs, schedulers, store
@@ -23,7 +23,15 @@ __all__ = ["Estimate", "estimate", "evaluations", "run"]
 
 
 def run(
-    sweep: Sweep, engine: Engine, keep: Store | None, on_step: OnStep, cancel: Event, *, redraw: bool = False
+    sweep: Sweep,
+    engine: Engine,
+    keep: Store | None,
+    on_step: OnStep,
+    cancel: Event,
+    *,
+    redraw: bool = False,
+    latents: bool = False,
+    frames: bool = False,
 ) -> Iterator[tuple[int, Picture]]:
     """Yield every picture of a sweep with its place, those of the store first.
 
@@ -39,6 +47,9 @@ def run(
         Set from any thread, ends the run within one model call.
     redraw : bool
         Draw again what is there.
+    latents, frames : bool
+        Each picture is to hold its final latents, or the predicted x0 of every call; one that was kept
+        without them is drawn again.
 
     Yields
     ------
@@ -57,6 +68,7 @@ def run(
     keys = {spec: store.key(spec, identities[spec.model]) for spec in places}
 
     found = keep.get_many(list(keys.values())) if keep is not None and not redraw else {}
+    found = {key: picture for key, picture in found.items() if _complete(picture, latents, frames)}
     for spec, key in keys.items():
         if key in found:
             picture = found[key]
@@ -71,6 +83,7 @@ def run(
         for original in given.values():
             inputs.keep(original)
     for group in _groups(sweep, missing, given):
+        group = replace(group, latents=latents, frames=frames)
         left = dict.fromkeys(group.specs)
         reason = ""
         pictures = engine.render(group, on_step, cancel)
@@ -103,6 +116,10 @@ def _inputs(sweep: Sweep, specs: list[ImageSpec]) -> dict[str, Input]:
     """Return the pictures that specs begin from; a sweep that was made of specs alone finds the kept ones."""
     named = dict.fromkeys(digest for spec in specs for digest in (spec.init_image, spec.mask_image) if digest)
     return {digest: sweep.inputs.get(digest) or inputs.find(digest) for digest in named}
+
+
+def _complete(picture: Picture, latents: bool, frames: bool) -> bool:
+    return not ((latents and picture.latents is None) or (frames and not picture.frames))
 
 
 def _groups(sweep: Sweep, specs: list[ImageSpec], given: Mapping[str, Input]) -> Iterator[Group]:
@@ -145,11 +162,21 @@ class Estimate:
     seconds: float | None
 
 
-def estimate(sweep: Sweep, engine: Engine, keep: Store | None, *, redraw: bool = False) -> Estimate:
+def estimate(
+    sweep: Sweep,
+    engine: Engine,
+    keep: Store | None,
+    *,
+    redraw: bool = False,
+    latents: bool = False,
+    frames: bool = False,
+) -> Estimate:
     """Tell what a sweep would cost, drawing nothing and importing no torch where the device is known."""
     identities: dict[str, Mapping[str, str]] = {n: engine.identity(m) for n, m in sweep.models.items()}
     keys = {spec: store.key(spec, identities[spec.model]) for spec in sweep.specs}
     stored = keep.has_many(list(keys.values())) if keep is not None and not redraw else set()
+    if keep is not None and (latents or frames):
+        stored = {key for key, one in keep.get_many(list(stored)).items() if _complete(one, latents, frames)}
     misses = [spec for spec, key in keys.items() if key not in stored]
     seconds: float | None = 0.0
     for spec in misses:

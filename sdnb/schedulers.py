@@ -157,7 +157,32 @@ class Scheduler:
         """
         kind = self.kind
         extra = kind.extra_evaluations if steps > 1 else 0
+        if self.kwargs.get("skip_prk_steps") is False and kind.name == "pndm":
+            extra = 9  # Runge-Kutta: four evaluations for each of the first three steps
         return kind.per_step * steps - (kind.per_step - 1) + extra
+
+    def steps_within(self, evaluations: int) -> int:
+        """Return the most steps that cost no more than so many evaluations; 0 if even one step does.
+
+        Examples
+        --------
+        >>> parse("heun").steps_within(20), parse("pndm").steps_within(20), parse("euler").steps_within(20)
+        (10, 19, 20)
+        """
+        return next(
+            (steps for steps in range(evaluations, 0, -1) if self.evaluations(steps) <= evaluations), 0
+        )
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether noise is added at every step, so that there is no one limit for many steps.
+
+        Examples
+        --------
+        >>> parse("euler_a").stochastic, parse("dpmpp_2m?algorithm_type=sde-dpmsolver++").stochastic
+        (True, True)
+        """
+        return self.kind.stochastic or str(self.kwargs.get("algorithm_type", "")).startswith("sde")
 
 
 def names() -> list[str]:

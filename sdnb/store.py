@@ -209,7 +209,7 @@ class Store:
         path, temporary = self.path(key), self.folder / "tmp" / f"{uuid4().hex}.png"
         data = to_file(key, picture, identity)
         entry = Entry.of(key, data, picture.spec, picture.notes, picture.seconds, time.time())
-        kept = self.watch(picture.with_(path=path, pixels=None))
+        kept = self.watch(picture.with_(path=path, pixels=None, chunks={}))
 
         def enter(db: sqlite3.Connection) -> None:
             if temporary.exists():  # it is renamed already when an index made anew calls again

@@ -19,6 +19,8 @@ from sdnb.picture import Picture
 from sdnb.spec import ImageSpec
 
 if TYPE_CHECKING:
+    from numpy import float32
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 __all__ = ["FakeEngine"]
@@ -90,7 +92,14 @@ class FakeEngine:
                     yield Picture(spec=spec, error=f"the fake engine fails on {self.fails!r}")
                     continue
                 self.drawn.append(spec)
-                yield Picture(spec=spec, pixels=_stripes(spec), seconds=seconds)
+                picture = Picture(spec=spec, pixels=_stripes(spec), seconds=seconds)
+                if group.latents:
+                    picture = picture.with_latents(_latents(spec))
+                if group.frames:
+                    calls = schedulers.parse(spec.scheduler).evaluations(spec.num_inference_steps)
+                    noises = (15.0 * (1 - call / calls) for call in range(calls))
+                    picture = picture.with_frames((noise, _stripes(spec, 16)) for noise in noises)
+                yield picture
 
     def tokens(self, model: Model, prompts: Sequence[str]) -> list[TokenReport]:
         """Split at spaces."""
@@ -107,6 +116,16 @@ class FakeEngine:
 
 def _previews(specs: Sequence[ImageSpec]) -> list[Image]:
     return [_stripes(spec, 16) for spec in specs]
+
+
+def _latents(spec: ImageSpec) -> NDArray[float32]:
+    """Something that nears one picture per seed as the steps grow, as real latents do."""
+    import numpy as np
+
+    shape = (4, spec.height // 8, spec.width // 8)
+    limit = np.random.default_rng(spec.seed).standard_normal(shape, np.float32)
+    error = np.random.default_rng(list(bytes.fromhex(spec.digest))).standard_normal(shape, np.float32)
+    return limit + error / np.float32(spec.num_inference_steps)
 
 
 def _stripes(spec: ImageSpec, side: int | None = None) -> Image:

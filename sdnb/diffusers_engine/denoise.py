@@ -119,6 +119,10 @@ class Lane:
             following = None if self.over else self.timesteps[self.done]
             self.latents = self.kept.put_back(self.latents, self.scheduler, following)
 
+    def noise(self) -> float:
+        """Return the noise level that the last call read."""
+        return preview.noise_level(self.scheduler, self.timesteps[self.done - 1])
+
     def predicted(self) -> Tensor:
         """Return the x0 that the last call predicts, ``[rows, channels, height/8, width/8]``."""
         if self.scaled is None or self.output is None:
@@ -137,6 +141,13 @@ class Batch:
         For each spec a built scheduler; specs of one lane are given the same object.
     originals : start.Originals
         The pictures that specs begin from.
+    frames : bool
+        Whether the predicted x0 of every call is kept.
+
+    Attributes
+    ----------
+    trails : list of list of (float, Tensor)
+        With `frames`, for each row and call its noise level and predicted x0, on the CPU.
     """
 
     def __init__(
@@ -145,10 +156,14 @@ class Batch:
         specs: Sequence[ImageSpec],
         schedulers: Sequence[Any],
         originals: start.Originals,
+        *,
+        frames: bool = False,
     ) -> None:
         self.parts = parts
         self.specs = tuple(specs)
         self.seconds = [0.0] * len(specs)
+        self.frames = frames
+        self.trails: list[list[tuple[float, Tensor]]] = [[] for _ in specs]
         self.done = 0
         lanes: dict[tuple[int, float], list[int]] = {}
         for row, (spec, scheduler) in enumerate(zip(specs, schedulers, strict=True)):
@@ -231,6 +246,8 @@ class Batch:
                     for row in lane.rows:
                         self.seconds[row] += share * size / len(lane.rows)
                 self._each(lambda lane: lane.step(answers[id(lane)]), finished)
+                if self.frames:
+                    self._remember()
         self.done += 1
         ended = [lane for lane in self._live if lane.over]
         for lane in ended:
@@ -253,6 +270,12 @@ class Batch:
                 self._drop(lane)
                 finished += [Finished(row, None, reason) for row in lane.rows]
         return results
+
+    def _remember(self) -> None:
+        for lane in self._live:
+            noise = lane.noise()
+            for row, clean in zip(lane.rows, lane.predicted().float().cpu(), strict=True):
+                self.trails[row].append((noise, clean))
 
     def _drop(self, lane: Lane) -> None:
         self._live.remove(lane)
@@ -297,6 +320,7 @@ class Batch:
         """Let every tensor go, also for those who still hold the batch or its preview."""
         self._lanes, self._live, self._conditions = [], [], None
         self._attended.clear()
+        self.trails = []
 
 
 def guided(parts: Parts, spec: ImageSpec) -> bool:

@@ -8,9 +8,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from sdnb.diffusers_engine import schedules, start
-from sdnb.diffusers_engine.decode import decode
+from sdnb.diffusers_engine.decode import BLOCKED, decode
 from sdnb.diffusers_engine.denoise import Batch, Finished, chunks, guided, out_of_memory, why
 from sdnb.diffusers_engine.pipelines import Parts, free_gpu
 from sdnb.engine import Step
@@ -35,7 +36,12 @@ _MOST_ROWS = 64
 
 
 def draw(
-    parts: Parts, specs: Sequence[ImageSpec], images: Mapping[str, Image]
+    parts: Parts,
+    specs: Sequence[ImageSpec],
+    images: Mapping[str, Image],
+    *,
+    latents: bool = False,
+    frames: bool = False,
 ) -> Iterator[tuple[Step | None, list[Picture]]]:
     """Draw pictures of one size, as a generator that yields after every call of the model.
 
@@ -45,6 +51,8 @@ def draw(
     specs : sequence of ImageSpec
     images : mapping of str to PIL image
         The pictures that specs begin from, and masks, by digest.
+    latents, frames : bool
+        As in `sdnb.engine.Group`.
 
     Yields
     ------
@@ -79,7 +87,7 @@ def draw(
         try:
             trouble, short = "", False
             try:
-                batch = Batch(parts, some, _handed_out(parts, some, built), originals)
+                batch = Batch(parts, some, _handed_out(parts, some, built), originals, frames=frames)
             except Exception as error:
                 trouble, short = why(error), out_of_memory(error)
             left = dict(enumerate(some))
@@ -87,7 +95,7 @@ def draw(
                 pictures: list[Picture] = []
                 try:
                     finished = batch.advance()
-                    pictures = _pictures(parts, batch, finished)
+                    pictures = _pictures(parts, batch, finished, latents)
                 except Exception as error:
                     trouble, short = why(error), out_of_memory(error)
                 if not trouble:
@@ -180,7 +188,7 @@ def _take(
     return taken
 
 
-def _pictures(parts: Parts, batch: Batch, finished: list[Finished]) -> list[Picture]:
+def _pictures(parts: Parts, batch: Batch, finished: list[Finished], keep_latents: bool) -> list[Picture]:
     pictures = [
         Picture(spec=batch.specs[one.row], seconds=batch.seconds[one.row], error=one.error)
         for one in finished
@@ -205,17 +213,29 @@ def _pictures(parts: Parts, batch: Batch, finished: list[Finished]) -> list[Pict
         began = perf_counter()
         decoded = decode(parts, [latents for _, latents in drawn], out_of_memory)
         share = (perf_counter() - began) / len(drawn)
-        for (row, _), made in zip(drawn, decoded, strict=True):
-            pictures.append(
-                Picture(
-                    spec=batch.specs[row],
-                    seconds=batch.seconds[row] + share,
-                    notes=(*batch.notes[row], *made.notes),
-                    error=made.error,
-                    pixels=made.image,
-                )
+        for (row, latents), made in zip(drawn, decoded, strict=True):
+            picture = Picture(
+                spec=batch.specs[row],
+                seconds=batch.seconds[row] + share,
+                notes=(*batch.notes[row], *made.notes),
+                error=made.error,
+                pixels=made.image,
             )
+            if keep_latents:
+                picture = picture.with_latents(latents.float().cpu().numpy())
+            # what is blocked at the end may have shown on the way
+            if batch.frames and not made.error and BLOCKED not in made.notes:
+                picture = picture.with_frames(_frames(parts, batch.trails[row]))
+            pictures.append(picture)
     return pictures
+
+
+def _frames(parts: Parts, trail: list[tuple[float, Tensor]]) -> Iterator[tuple[float, Image]]:
+    """Decode the x0 of every call; one whose numbers are not finite is left out."""
+    decoded = decode(parts, [clean.to(parts.device) for _, clean in trail], out_of_memory)
+    for (noise, _), made in zip(trail, decoded, strict=True):
+        if made.image is not None:
+            yield noise, made.image
 
 
 def _noted(picture: Picture, same: dict[str, str], shrunk: str) -> Picture:

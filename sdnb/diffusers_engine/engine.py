@@ -134,7 +134,13 @@ class DiffusersEngine:
                             on_step(Step(note="the model to load"))
                         from sdnb.diffusers_engine.drawing import draw
 
-                        drawing = draw(self._parts(group.model), group.specs, group.images)
+                        drawing = draw(
+                            self._parts(group.model),
+                            group.specs,
+                            group.images,
+                            latents=group.latents,
+                            frames=group.frames,
+                        )
                     while not over and not ready:
                         step, ready = next(drawing, _END)
                         if step is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,7 +14,7 @@ from sdnb.diffusers_engine.pipelines import Parts
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["factors", "predict_x0", "to_images"]
+__all__ = ["factors", "noise_level", "predict_x0", "to_images"]
 
 # rows: latent channels; columns: red, green, blue; then the bias
 _FACTORS = {
@@ -38,6 +39,19 @@ _FACTORS = {
 }
 
 
+def noise_level(scheduler: Any, timestep: Tensor) -> float:
+    """Return the sigma of a timestep, the data having unit variance: ``sqrt((1 - a) / a)``.
+
+    Between two training timesteps it is interpolated as the schedulers do, in its logarithm.
+    """
+    table = scheduler.alphas_cumprod.double().cpu().clamp(1e-8, 1.0 - 1e-8)
+    place = min(max(float(timestep), 0.0), len(table) - 1.0)
+    low = int(place)
+    ratio = torch.log((1 - table) / table)  # twice the logarithm of sigma
+    high = min(low + 1, len(table) - 1)
+    return math.exp(float(ratio[low] + (ratio[high] - ratio[low]) * (place - low)) / 2)
+
+
 def predict_x0(scheduler: Any, timestep: Tensor, scaled: Tensor, output: Tensor) -> Tensor:
     """Return the clean latents that a model's answer stands for.
 
@@ -50,7 +64,7 @@ def predict_x0(scheduler: Any, timestep: Tensor, scaled: Tensor, output: Tensor)
     scheduler
         Of diffusers.
     timestep : Tensor
-        Scalar; between two training timesteps the noise level is interpolated as the schedulers do.
+        Scalar.
     scaled, output : Tensor
         What the model read, and its answer after guidance; ``[rows, channels, height/8, width/8]``.
     """
@@ -58,13 +72,7 @@ def predict_x0(scheduler: Any, timestep: Tensor, scaled: Tensor, output: Tensor)
     if kind == "sample":
         return output
     clean: Tensor
-    table = scheduler.alphas_cumprod.double().cpu().clamp(1e-8, 1.0 - 1e-8)
-    place = min(max(float(timestep), 0.0), len(table) - 1.0)
-    low = int(place)
-    ratio = torch.log((1 - table) / table)  # twice the logarithm of sigma
-    high = min(low + 1, len(table) - 1)
-    level = float(ratio[low] + (ratio[high] - ratio[low]) * (place - low))
-    alpha = 1.0 / (1.0 + torch.tensor(level).exp().item())
+    alpha = 1.0 / (1.0 + noise_level(scheduler, timestep) ** 2)
     signal, noise = alpha**0.5, (1 - alpha) ** 0.5
     if kind == "v_prediction":
         scaled, signal = signal * scaled, 1.0
