@@ -12,18 +12,31 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from sdnb.api import diffuse, last
+    from sdnb.compare import Comparison, compare_schedulers
     from sdnb.errors import SdnbError
     from sdnb.picture import Picture
     from sdnb.results import Results
     from sdnb.spec import ImageSpec
 
-__all__ = ["ImageSpec", "Picture", "Results", "SdnbError", "diffuse", "last", "load_ipython_extension"]
+__all__ = [
+    "Comparison",
+    "ImageSpec",
+    "Picture",
+    "Results",
+    "SdnbError",
+    "compare_schedulers",
+    "diffuse",
+    "last",
+    "load_ipython_extension",
+]
 
 _HOMES = {
+    "Comparison": "compare",
     "ImageSpec": "spec",
     "Picture": "picture",
     "Results": "results",
     "SdnbError": "errors",
+    "compare_schedulers": "compare",
     "diffuse": "api",
     "last": "api",
 }

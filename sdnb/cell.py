@@ -44,6 +44,12 @@ class Cell:
         The name to bind the results to.
     save : str or None
         The folder to save the pictures into.
+    compare : bool
+        Whether schedulers are compared, the steps being budgets.
+    equal : str or None
+        What the budgets count; None leaves it to `sdnb.compare`, as for the next.
+    reference : int or None
+        Steps of its reference.
     no_cache, redraw, dry_run, quiet : bool
         As in the options.
     """
@@ -54,6 +60,9 @@ class Cell:
     dtype: str | None = None
     out: str | None = None
     save: str | None = None
+    compare: bool = False
+    equal: str | None = None
+    reference: int | None = None
     no_cache: bool = False
     redraw: bool = False
     dry_run: bool = False
@@ -94,6 +103,8 @@ def read(line: str, body: str | None, namespace: Mapping[str, Any]) -> Cell:
         given[option.name] = (*given.get(option.name, ()), value) if option.repeats else value
     if given.get("no_cache") and given.get("redraw"):
         raise RequestError("--redraw stores what it draws and --no-cache does not; drop one of the two")
+    if only := [name for name in ("equal", "reference") if name in given and not given.get("compare")]:
+        raise RequestError(f"--{only[0]} goes with --compare")
     prompts = _one_line(scanned.words) if body is None else _body(body, scanned.words)
     settings = {option.name for option in OPTIONS if option.kind in ("values", "count")}
     named = {name: given.pop(name) for name in list(given) if name in settings}

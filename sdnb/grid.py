@@ -265,8 +265,10 @@ class _Writer:
             tiles += f'<tr><th scope="row" style="{high}">{_clipped(label, lines, "max-width:11em")}</th>'
             tiles += "".join(f'<td style="{_CELL}">{self.details(i)}</td>' for i in indices)
             if panel.beside is not None and indices is panel.cells[0]:
-                last = f'<span style="display:block;position:sticky;top:2em">{self.details(panel.beside)}</span>'
-                tiles += f'<td rowspan="{len(panel.cells)}" style="{_CELL};padding-left:12px">{last}</td>'
+                last = (
+                    f'<span style="display:block;position:sticky;top:2em">{self.details(panel.beside)}</span>'
+                )
+                tiles += f'<td rowspan="{len(panel.cells)}" style="{_CELL}">{last}</td>'
             tiles += "</tr>"
         beside = "display:inline-table;vertical-align:top;margin:0 24px 16px 0" if panel.title else ""
         return (

@@ -8,6 +8,7 @@ raised outside of any ``except``, so that nothing of the failed run is kept aliv
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -58,8 +59,18 @@ class SdnbMagics(Magics):
         asked = cell.read(line, body, self._names)
         from sdnb import api
 
-        planned = api.plan(asked.request, device=asked.device, dtype=asked.dtype, limit=asked.limit)
-        how = api.How(asked.device, asked.dtype, cache=not asked.no_cache, redraw=asked.redraw)
+        show: Callable[[Any], Any]
+        how = api.How(asked.device, asked.dtype, not asked.no_cache, asked.redraw, latents=asked.compare)
+        where: dict[str, Any] = {"device": asked.device, "dtype": asked.dtype, "limit": asked.limit}
+        if asked.compare:
+            from sdnb import compare
+
+            comparison = compare.plan(
+                asked.request, equal=asked.equal, reference_steps=asked.reference, **where
+            )
+            planned, show = comparison.sweep, partial(compare.Comparison, comparison)
+        else:
+            planned, show = api.plan(asked.request, **where), lambda results: results
         if asked.dry_run:
             print(api.dry_run(planned, how))
             return None
@@ -68,14 +79,15 @@ class SdnbMagics(Magics):
         except SdnbError as failure:
             self._bind(asked.out, failure.results)
             raise
-        self._bind(asked.out, drawn.results)
+        shown = show(drawn.results)
+        self._bind(asked.out, shown)
         if drawn.displayed:
             from IPython.display import clear_output
 
             clear_output(wait=True)  # type: ignore[no-untyped-call]
         if asked.save:
             drawn.results.save(asked.save)
-        return None if asked.quiet else drawn.results
+        return None if asked.quiet else shown
 
     def _bind(self, name: str | None, value: Any) -> None:
         if name and value is not None:

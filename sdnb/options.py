@@ -9,6 +9,7 @@ from textwrap import dedent
 from typing import Literal
 
 from sdnb.axes import ALL, SETTINGS
+from sdnb.budget import EQUAL
 from sdnb.option_line import Takes
 from sdnb.settings import Sdnb
 
@@ -79,6 +80,11 @@ OPTIONS = (
     Option("rows", "rows", "AXIS", "the axis that goes down the grid", "axis"),
     Option("cols", "cols", "AXIS", "the axis that goes across the grid", "axis"),
     Option("zip", "zips", "AXES", "pair these axes instead of multiplying them; may be repeated", "axes"),
+    Option(
+        "compare", "compare", "", "compare schedulers, --steps being budgets, against a reference", "switch"
+    ),
+    Option("equal", "equal", "WHAT", "what the budgets of --compare count", "choice", EQUAL),
+    Option("reference", "reference", "STEPS", "Euler steps of its reference (500 unless told)", "number"),
     Option("limit", "limit", "N", "most pictures to allow (64 unless told)", "number"),
     Option("device", "device", "DEVICE", "where to draw", "choice", _choices("device")),
     Option("dtype", "dtype", "DTYPE", "precision of the weights", "choice", _choices("dtype")),
@@ -137,6 +143,7 @@ _MANUAL = """
         %%diffuse --scheduler euler,heun --steps 39,20 --zip scheduler,steps
         %%diffuse --negative "blurry, dark",watermark --size 512x768 --out foxes
         %%diffuse --seed random[4] --dry-run
+        %%diffuse --compare --scheduler euler,heun,unipc --steps 5,10,20,40 --count 3
 
     Defaults are set by %config Sdnb.steps = 30, in IPython's configuration, or as SDNB_STEPS=30.
 """
