@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import sdnb
 
 FOLDER = Path(__file__).resolve().parent / "pictures"
-GRIDS = {
-    "grid": {
-        "prompt": "{animal: a fox|a cat|a frog} {place: on the moon|on the beach|on a blue background}",
-        "seed": 1,
-    },
-    "steps": {
-        "prompt": "a red apple on a green background",
-        "seed": 2,
-        "num_inference_steps": [2, 4, 8, 20],
-        "scheduler": ["euler", "dpmpp_2m"],
-        "rows": "scheduler",
-        "cols": "num_inference_steps",
-    },
-}
+
+
+def grids() -> Iterator[tuple[str, sdnb.Results]]:
+    """Draw what the README shows, in its order."""
+    yield (
+        "grid",
+        sdnb.diffuse(
+            "{animal: a fox|a frog|a penguin}"
+            " {place: on the moon|on the beach|in the snow|on a blue background}",
+            seed=1,
+        ),
+    )
+    yield (
+        "steps",
+        sdnb.diffuse(
+            "a red apple on a green background",
+            seed=2,
+            scheduler=["euler", "dpmpp_2m"],
+            num_inference_steps=[2, 4, 8, 20],
+        ),
+    )
+    cat = sdnb.diffuse("a cat in a meadow", seed=1)
+    yield (
+        "init",
+        sdnb.diffuse(
+            "a tiger in a meadow", init_image=cat, strength=[0.1, 0.2, 0.4, 0.8], num_inference_steps=30
+        ),
+    )
 
 
 def main() -> None:
-    """Draw each grid and write it as one PNG."""
+    """Write each grid as one PNG."""
     FOLDER.mkdir(exist_ok=True)
-    for name, settings in GRIDS.items():
+    for name, results in grids():
         file = FOLDER / f"{name}.png"
-        sdnb.diffuse(**settings).contact_sheet().save(file, optimize=True)
+        results.contact_sheet(tile=192).save(file, optimize=True)
         print(file)
 
 

@@ -11,8 +11,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import sdnb
+from sdnb import api
+from sdnb.cell import BY_FLAG, parse
+from sdnb.desk import ANSWERS
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -50,6 +54,27 @@ def test_the_readme_names_the_two_commands() -> None:
     for target in ("demo", "test", "lab"):
         assert f"make {target}" in readme.read_text(encoding="utf-8")
         assert re.search(rf"^{target}:", makefile.read_text(encoding="utf-8"), re.M)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.es.md"])
+def test_the_readme_tells_every_option(name: str) -> None:
+    """The table of options tells options of `%%diffuse`, each once; the `%sdnb` words are real."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `--")]
+    told = [flag for row in rows for flag in re.findall(r"`--([\w-]+)`", row)]
+    assert len(told) == len(set(told)) and set(told) <= set(BY_FLAG)
+    (words,) = re.findall(r"^`%sdnb` [^:]*: ([^.]*)\.", text, re.M)
+    assert set(re.findall(r"`(\w+)`", words)) <= set(ANSWERS)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.es.md"])
+def test_the_cells_of_the_readme_can_be_read(name: str) -> None:
+    """Each `%%diffuse` cell of the tour gives a sweep of pictures."""
+    cells = re.findall(r"^    (%%diffuse[^\n]*(?:\n    \S[^\n]*)+)", (ROOT / name).read_text("utf-8"), re.M)
+    assert len(cells) >= 4
+    for text in cells:
+        read = parse(text.replace("\n    ", "\n"), {"cat": Image.new("RGB", (128, 128))})
+        assert len(api.plan(read.request).specs) > (1 if "--out cat" not in text else 0)
 
 
 @pytest.mark.parametrize("file", sorted(ROOT.glob("examples/**/*.ipynb")), ids=lambda file: file.stem)
