@@ -54,8 +54,8 @@ def diffuse(
     **values
         ``model``, ``negative_prompt``, ``seed``, ``num_inference_steps``, ``guidance_scale``,
         ``scheduler``, ``size`` (``"512x768"``, a number, or a pair), ``clip_skip``, ``init_image`` and
-        ``mask_image`` (a path, a PIL image, a `Picture`), ``strength``: one value each, or an iterable
-        of values.
+        ``mask_image`` (a path, a PIL image, a `Picture`), ``strength``, ``lora``
+        (``"style:0.8+detail:0.5"``), ``vae``: one value each, or an iterable of values.
     zip : sequence of sequences of str
         Axes that are paired instead of multiplied.
     rows, cols : str, optional

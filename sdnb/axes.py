@@ -17,7 +17,7 @@ from numbers import Integral, Real
 from random import SystemRandom
 from typing import Any, Literal
 
-from sdnb import inputs, ranges
+from sdnb import inputs, loras, ranges
 from sdnb.errors import RequestError, unknown
 from sdnb.option_line import quote, split
 from sdnb.ranges import MAX_VALUES
@@ -50,7 +50,7 @@ class Setting:
 
     name: str
     option: str
-    kind: Literal["text", "scheduler", "whole", "number", "size", "picture"]
+    kind: Literal["text", "scheduler", "whole", "number", "size", "picture", "lora"]
     example: str
 
 
@@ -67,6 +67,8 @@ SETTINGS = {
         Setting("clip_skip", "clip-skip", "whole", "1 or 0,1,2"),
         Setting("init_image", "init", "picture", "fox.png or $picture"),
         Setting("mask_image", "mask", "picture", "mask.png or $mask"),
+        Setting("lora", "lora", "lora", "style:0.8, style:0..1[5] or style:0.8+detail:0.5"),
+        Setting("vae", "vae", "text", "a file or folder"),
         Setting("strength", "strength", "number", "0.6 or 0.2..1[5]"),
     )
 }
@@ -244,6 +246,8 @@ def _element(kind: Setting, text: str, quoted: bool) -> tuple[Any, ...]:
         return (_size(kind, text),)
     if kind.kind == "picture":
         return (inputs.read(text),)
+    if kind.kind == "lora":
+        return tuple(loras.expand(text))
     return _numbers(kind, text.strip())
 
 
@@ -296,7 +300,7 @@ def _one(kind: Setting, value: Any) -> Any:
             value = item()  # arrays and tensors of one number
         except (TypeError, ValueError, RuntimeError):
             raise RequestError(f"{kind.option}: {value!r} is not one value") from None
-    if kind.kind == "text" or kind.kind == "scheduler":
+    if kind.kind in ("text", "scheduler", "lora"):
         return _text(kind, value)
     if kind.kind == "size" and isinstance(value, (tuple, list)) and len(value) == 2:
         return _whole(kind, value[0]), _whole(kind, value[1])

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Protocol
 
+from sdnb.adapters import Adapter
 from sdnb.models import Capabilities, Model
 from sdnb.picture import Picture
 from sdnb.spec import ImageSpec
@@ -30,11 +31,14 @@ class Group:
     ----------
     model : Model
     specs : tuple of ImageSpec
-        All of one model and one size; seeds, prompts, steps, guidance and schedulers may differ.
+        All of one model, one size, the same LoRAs and VAE; seeds, prompts, steps, guidance and schedulers
+        may differ.
     images : mapping of str to PIL image
         RGB, by the digests in the specs: pictures to begin from and masks.
     latents, frames : bool
         Whether each picture is to hold its final latents, and the predicted x0 of every call, decoded.
+    adapters : tuple of Adapter
+        Those that the specs name, all of them the same.
     """
 
     model: Model
@@ -42,6 +46,7 @@ class Group:
     images: Mapping[str, Image] = field(default_factory=dict)
     latents: bool = False
     frames: bool = False
+    adapters: tuple[Adapter, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ __all__ = ["COLUMNS", "Entry", "to_file"]
 
 COLUMNS = "key, sha256, bytes, spec, notes, seconds, created, used, pinned"
 # Names of these kinds hold no path and no user; anything else that an engine says stays out of the file.
-_PUBLIC = ("engine", "fingerprint", "device", "dtype", "torch", "diffusers", "transformers")
+_PUBLIC = ("engine", "fingerprint", "device", "dtype", "torch", "diffusers", "transformers", "adapters")
 
 _ENTER = """
 INSERT INTO pictures (key, sha256, bytes, spec, notes, seconds, created, used, model, text)

@@ -20,7 +20,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdnb import png, schedulers
+from sdnb import loras, png, schedulers
 from sdnb.errors import RequestError
 from sdnb.spec import ImageSpec
 
@@ -33,6 +33,7 @@ _NEGATIVE = "Negative prompt:"
 _KEYWORDS = ("sdnb", "parameters", "invokeai_metadata", "prompt", "workflow")
 # Keys are bounded, so that a long line without a colon is not searched over and over.
 _PAIR = re.compile(r'(\w[\w \-/]{0,63}):[ \t]*("(?:[^"\\]|\\.)*"(?=[ \t]*(?:,|\Z))|[^,]*)')
+_LORA = re.compile(r" ?<lora:([^<>:+\n]{1,200})(?::(-?[0-9.]{1,20}))?>")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _WHOLE = re.compile(r"\d{1,20}")
 _NUMBER = re.compile(r"\d{1,20}(\.\d{0,20})?(e[+-]?\d{1,3})?")
@@ -73,6 +74,7 @@ def write(spec: ImageSpec, *, model_hash: str = "", version: str = "") -> str:
         "Size": f"{spec.width}x{spec.height}",
         "Model hash": model_hash,
         "Model": spec.model,
+        "VAE": spec.vae,
         "Denoising strength": repr(spec.strength).removesuffix(".0") if spec.init_image else "",
         "Clip skip": str(spec.clip_skip + 1) if spec.clip_skip else "",
         "Scheduler": "" if exact else spec.scheduler,
@@ -80,9 +82,12 @@ def write(spec: ImageSpec, *, model_hash: str = "", version: str = "") -> str:
         "Mask image": spec.mask_image,
         "Version": version or _version(),
     }
+    networks = "".join(
+        f" <lora:{name}:{repr(weight).removesuffix('.0')}>" for name, weight in loras.parse(spec.lora)
+    )
     negative = f"{_NEGATIVE} {spec.negative_prompt}" if spec.negative_prompt else ""
     last = ", ".join(f"{name}: {_quote(value)}" for name, value in pairs.items() if value)
-    return "\n".join(part for part in (spec.prompt, negative, last) if part).replace("\0", "")
+    return "\n".join(part for part in (spec.prompt + networks, negative, last) if part).replace("\0", "")
 
 
 def read(text: str) -> dict[str, Any]:
@@ -112,6 +117,10 @@ def read(text: str) -> dict[str, Any]:
     at = next((i for i, line in enumerate(lines) if line.startswith(_NEGATIVE)), len(lines))
     negative = "\n".join(lines[at:]).removeprefix(_NEGATIVE)
     said: dict[str, Any] = {"prompt": "\n".join(lines[:at]).strip(), "negative_prompt": negative.strip()}
+    if named := _LORA.findall(said["prompt"]):
+        with suppress(RequestError):
+            said["lora"] = loras.canonical("+".join(f"{name}:{weight or 1}" for name, weight in named))
+            said["prompt"] = _LORA.sub("", said["prompt"]).strip()
     if pairs:
         said |= _settings(pairs)
     return said | {"extras": pairs}
@@ -201,6 +210,8 @@ def _settings(pairs: dict[str, str]) -> dict[str, Any]:
             said["mask_image"] = pairs.pop("Mask image")
         if _NUMBER.fullmatch(pairs.get("Denoising strength", "")):
             said["strength"] = float(pairs.pop("Denoising strength"))
+    if "VAE" in pairs:
+        said["vae"] = pairs.pop("VAE")
     if "Model" in pairs:
         said["model"] = pairs.pop("Model")
     with suppress(RequestError):

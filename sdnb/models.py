@@ -32,6 +32,7 @@ __all__ = [
     "aliases",
     "capabilities",
     "describe",
+    "file_hash",
     "fingerprint",
     "here",
     "knows",
@@ -198,10 +199,10 @@ def fingerprint(model: Model, memo: MutableMapping[str, str]) -> str:
     if model.commit:
         return model.commit
     if model.file is not None:
-        return _file_hash(model.file, memo)
+        return file_hash(model.file, memo)
     total = hashlib.sha256()
     for file in _weighed(model.path):
-        total.update(f"{file.relative_to(model.path).as_posix()} {_file_hash(file, memo)}\n".encode())
+        total.update(f"{file.relative_to(model.path).as_posix()} {file_hash(file, memo)}\n".encode())
     return total.hexdigest()
 
 
@@ -214,7 +215,8 @@ def _weighed(path: Path) -> Iterator[Path]:
                 yield file
 
 
-def _file_hash(file: Path, memo: MutableMapping[str, str]) -> str:
+def file_hash(file: Path, memo: MutableMapping[str, str]) -> str:
+    """Return the sha256 of a file, remembered by path, size and time of change."""
     stat = file.stat()
     key = f"sha256 {file.resolve()} {stat.st_size} {stat.st_mtime_ns}"
     if (known := memo.get(key)) is not None:

@@ -70,6 +70,10 @@ OPTIONS = (
     Option("scheduler", "scheduler", "NAMES", "schedulers; all takes every one that fits", "values"),
     Option("size", "size", "SIZES", "512x768, or one number for a square", "values"),
     Option("clip-skip", "clip_skip", "NUMBERS", "last layers of the text encoder to skip", "values"),
+    Option(
+        "lora", "lora", "NAMES", "LoRAs to add, style:0.8 or style:0.8+detail:0.5; none for none", "values"
+    ),
+    Option("vae", "vae", "NAMES", "a VAE to decode with instead of the model's own", "values"),
     Option("init", "init_image", "PICTURES", "a file or $picture to begin from instead of noise", "values"),
     Option(
         "strength", "strength", "NUMBERS", "how far from it to go, above 0 to 1 (0.8 unless told)", "values"
@@ -130,6 +134,11 @@ _MANUAL = """
       (word)  (word:1.3)     emphasis, 1.1 or 1.3 times; [word] weakens; \\( is a plain bracket
       BREAK                  begins a new chunk; long prompts are read in chunks by themselves
       ---                    a line of its own parts several prompts
+
+    LoRAs and VAEs
+      --lora style:0.8       a .safetensors file, a folder or a hub id, with its weight (1 unless told)
+      --lora style:0..1[5]   an axis; so is none,style:0.5,detail:0.5
+      --lora style:0.8+detail:0.5        both at once
 
     From a picture
       --init fox.png         begins from it, --strength 0.4 near it, --strength 1 far

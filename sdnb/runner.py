@@ -6,11 +6,12 @@ that stands in several places is drawn once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from threading import Event
+from typing import Any
 
-from sdnb import inputs, schedulers, store
+from sdnb import adapters, inputs, schedulers, store
 from sdnb.engine import Engine, Group, OnStep
 from sdnb.errors import SdnbError, StoreError
 from sdnb.inputs import Input
@@ -64,8 +65,8 @@ def run(
     places: dict[ImageSpec, list[int]] = {}
     for place, spec in enumerate(sweep.specs):
         places.setdefault(spec, []).append(place)
-    identities = {name: engine.identity(model) for name, model in sweep.models.items()}
-    keys = {spec: store.key(spec, identities[spec.model]) for spec in places}
+    identities = _identities(sweep, engine, keep)
+    keys = {spec: store.key(spec, identities[spec]) for spec in places}
 
     found = keep.get_many(list(keys.values())) if keep is not None and not redraw else {}
     found = {key: picture for key, picture in found.items() if _complete(picture, latents, frames)}
@@ -92,7 +93,7 @@ def run(
                 spec = picture.spec
                 left.pop(spec, None)
                 if keep is not None and not picture.error:
-                    identity = identities[spec.model]
+                    identity = identities[spec]
                     picture = keep.put(keys[spec], picture, identity, evaluations=evaluations(spec))
                 for place in places[spec]:
                     yield place, picture
@@ -123,14 +124,27 @@ def _complete(picture: Picture, latents: bool, frames: bool) -> bool:
 
 
 def _groups(sweep: Sweep, specs: list[ImageSpec], given: Mapping[str, Input]) -> Iterator[Group]:
-    """Put together what can share a model call: one model, one size."""
-    shared: dict[tuple[str, int, int], list[ImageSpec]] = {}
+    """Put together what can share a model call: one model, one size, the same LoRAs and VAE."""
+    shared: dict[tuple[Any, ...], list[ImageSpec]] = {}
     for spec in specs:
-        shared.setdefault((spec.model, spec.width, spec.height), []).append(spec)
-    for (name, _, _), members in shared.items():
+        shared.setdefault((spec.model, spec.width, spec.height, spec.lora, spec.vae), []).append(spec)
+    for (name, *_), members in shared.items():
         named = {digest for spec in members for digest in (spec.init_image, spec.mask_image)}
         images = {digest: picture.image for digest, picture in given.items() if digest in named}
-        yield Group(sweep.models[name], tuple(members), images)
+        worn = adapters.of(members[0], sweep.adapters)
+        yield Group(sweep.models[name], tuple(members), images, adapters=worn)
+
+
+def _identities(sweep: Sweep, engine: Engine, keep: Store | None) -> dict[ImageSpec, Mapping[str, str]]:
+    """Return for each spec what changes its pixels beside it: the engine's word, and what adapters hold."""
+    models = {name: engine.identity(model) for name, model in sweep.models.items()}
+    memo: MutableMapping[str, str] = keep.memo if keep is not None else {}
+    said: dict[ImageSpec, Mapping[str, str]] = {}
+    for spec in sweep.specs:
+        if spec not in said:
+            worn = adapters.fingerprint(adapters.of(spec, sweep.adapters), memo)
+            said[spec] = {**models[spec.model], "adapters": worn} if worn else models[spec.model]
+    return said
 
 
 def evaluations(spec: ImageSpec) -> int:
@@ -172,15 +186,15 @@ def estimate(
     frames: bool = False,
 ) -> Estimate:
     """Tell what a sweep would cost, drawing nothing and importing no torch where the device is known."""
-    identities: dict[str, Mapping[str, str]] = {n: engine.identity(m) for n, m in sweep.models.items()}
-    keys = {spec: store.key(spec, identities[spec.model]) for spec in sweep.specs}
+    identities = _identities(sweep, engine, keep)
+    keys = {spec: store.key(spec, identities[spec]) for spec in sweep.specs}
     stored = keep.has_many(list(keys.values())) if keep is not None and not redraw else set()
     if keep is not None and (latents or frames):
         stored = {key for key, one in keep.get_many(list(stored)).items() if _complete(one, latents, frames)}
     misses = [spec for spec, key in keys.items() if key not in stored]
     seconds: float | None = 0.0
     for spec in misses:
-        each = keep.seconds_per_evaluation(identities[spec.model], spec.width, spec.height) if keep else None
+        each = keep.seconds_per_evaluation(identities[spec], spec.width, spec.height) if keep else None
         seconds = None if seconds is None or each is None else seconds + each * evaluations(spec)
     return Estimate(
         places=len(sweep.specs),

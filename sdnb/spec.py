@@ -17,7 +17,7 @@ from functools import cached_property
 from numbers import Integral, Real
 from typing import Any
 
-from sdnb import schedulers
+from sdnb import loras, schedulers
 from sdnb.errors import RequestError
 
 __all__ = ["MAX_SEED", "MAX_SIDE", "MAX_STEPS", "ImageSpec"]
@@ -52,6 +52,10 @@ class ImageSpec:
     init_image, mask_image : str
         Digests of the picture to begin from and of the mask, as in `sdnb.inputs`; empty for none. The
         mask is white where the picture is to be drawn anew.
+    lora : str
+        LoRAs with their weights, ``style:0.8+detail:0.5``; names as those of models.
+    vae : str
+        Name of a VAE that decodes instead of the model's own.
     strength : float
         Above 0, to 1: how much of the run is made, and so how far the picture may leave `init_image`.
 
@@ -83,9 +87,11 @@ class ImageSpec:
     init_image: str = ""
     mask_image: str = ""
     strength: float = 1.0
+    lora: str = ""
+    vae: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("model", "prompt", "negative_prompt"):
+        for name in ("model", "prompt", "negative_prompt", "lora", "vae"):
             if not isinstance(value := getattr(self, name), str):
                 raise RequestError(f"{name} must be text, not {value!r}")
             if any("\ud800" <= c <= "\udfff" for c in value):
@@ -105,6 +111,7 @@ class ImageSpec:
             if not (isinstance(digest, str) and re.fullmatch(r"([0-9a-f]{64})?", digest)):
                 raise RequestError(f"{name} must be a sha256 of 64 hex digits or empty, not {digest!r}")
         self._check_strength()
+        self._set("lora", loras.canonical(self.lora))
         guidance = self.guidance_scale
         if isinstance(guidance, bool) or not isinstance(guidance, Real):
             raise RequestError(f"guidance_scale must be a number, not {guidance!r}")

@@ -12,7 +12,8 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from sdnb import axes, templates
+from sdnb import adapters, axes, templates
+from sdnb.adapters import Adapter, Kind
 from sdnb.axis import Axis
 from sdnb.defaults import Resolve, check, fill
 from sdnb.errors import RequestError, unknown
@@ -46,6 +47,8 @@ class Sweep:
         What the user should know: seeds that were drawn, two names for one scheduler.
     inputs : mapping of str to Input
         By the digests in the specs: pictures to begin from and masks.
+    adapters : mapping of (str, str) to Adapter
+        LoRAs and VAEs by kind and name.
     """
 
     request: Request
@@ -54,6 +57,7 @@ class Sweep:
     models: Mapping[str, Model]
     notes: tuple[str, ...] = ()
     inputs: Mapping[str, Input] = field(default_factory=dict)
+    adapters: Mapping[tuple[Kind, str], Adapter] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -114,7 +118,10 @@ class Sweep:
         models = {name: model for name, model in self.models.items() if name in used}
         named = {digest for spec in specs for digest in (spec.init_image, spec.mask_image)}
         inputs = {digest: given for digest, given in self.inputs.items() if digest in named}
-        return Sweep(self._narrowed(kept), narrowed, specs, models, self.notes, inputs), indices
+        part = replace(
+            self, request=self._narrowed(kept), axes=narrowed, specs=specs, models=models, inputs=inputs
+        )
+        return part, indices
 
     def _narrowed(self, kept: Sequence[Sequence[int]]) -> Request:
         """Return the request that plans to the positions kept on each axis."""
@@ -188,7 +195,12 @@ def plan(request: Request, *, settings: Sdnb, resolve: Resolve, limit: int | Non
             f"these are {count} pictures ({sizes}), more than the limit of {limit}; "
             f"to draw them all add --limit {count} (in Python limit={count})"
         )
-    laid = tuple(_axis(names, prompts, varied, filled.models) for names in groups)
+    said: dict[str, Mapping[str, str]] = {"model": {text: m.name for text, (m, _) in filled.models.items()}}
+    worn: dict[tuple[Kind, str], Adapter] = {}
+    for kind in adapters.KINDS:
+        said[kind], found = adapters.named(kind, filled.request.settings.get(kind, ()))
+        worn |= found
+    laid = tuple(_axis(names, prompts, varied, said) for names in groups)
     specs: dict[tuple[tuple[str, Any], ...], ImageSpec] = {}
     ordered = []
     given: dict[str, Input] = {}
@@ -200,6 +212,7 @@ def plan(request: Request, *, settings: Sdnb, resolve: Resolve, limit: int | Non
         if key not in specs:
             model, can = filled.models[chosen.pop("model")]
             begins = _begin(chosen, can)
+            chosen |= {kind: said[kind][chosen[kind]] for kind in adapters.KINDS if kind in chosen}
             width, height = chosen.pop("size")
             spec = ImageSpec(model=model.name, width=width, height=height, **chosen)
             given |= {picture.digest: picture for picture in begins}
@@ -215,7 +228,7 @@ def plan(request: Request, *, settings: Sdnb, resolve: Resolve, limit: int | Non
     if complete.rows and complete.cols and _find(laid, complete.rows) == _find(laid, complete.cols):
         raise RequestError(f"rows and cols are both {complete.rows}; name two different axes")
     models = {model.name: model for model, _ in filled.models.values()}
-    return Sweep(complete, laid, tuple(ordered), models, filled.notes, given)
+    return Sweep(complete, laid, tuple(ordered), models, filled.notes, given, worn)
 
 
 def _begin(chosen: dict[str, Any], can: Capabilities) -> list[Input]:
@@ -277,12 +290,12 @@ def _axis(
     names: tuple[str, ...],
     prompts: Prompts,
     varied: Mapping[str, tuple[Any, ...]],
-    models: Mapping[str, Any],
+    said: Mapping[str, Mapping[str, str]],
 ) -> Axis:
     columns = []
     for name in names:
-        if name == "model":
-            columns.append(tuple(models[text][0].name for text in varied[name]))
+        if name in said:  # specs name no folders
+            columns.append(tuple(said[name][text] for text in varied[name]))
         else:
             columns.append(varied[name] if name in varied else prompts.texts(name))
     entries = tuple(zip(*columns, strict=True))

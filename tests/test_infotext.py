@@ -91,6 +91,16 @@ def test_a_picture_to_begin_from_is_named_by_its_digest():
     assert "strength" not in said and said["extras"] == {"Denoising strength": "0.7"}
 
 
+def test_networks_stand_in_the_prompt():
+    """LoRAs are written and read as the web UI does it, and a VAE by its name."""
+    worn = changed(lora="ink:0.8+soft lines:-1", vae="clear")
+    text = write(worn)
+    assert text.startswith("a fox <lora:ink:0.8> <lora:soft lines:-1>\n") and "VAE: clear" in text
+    assert plain(read(text)) == worn
+    assert read("<lora:ink> a fox")["lora"] == "ink:1"
+    assert read("a fox <lora:ink:1:2> b")["prompt"] == "a fox <lora:ink:1:2> b"
+
+
 def test_the_layout_is_the_web_uis():
     """Line by line, key by key, in its order and with its numbers."""
     spec = changed(scheduler="dpmpp_2m_karras", clip_skip=1, model="v1-5, pruned", guidance_scale=7)
@@ -152,7 +162,7 @@ def test_a_real_web_ui_text_reads():
         "Version": "v1.9.0",
     }
     assert said == {
-        "prompt": "portrait of a fox, <lora:ink:0.8>\nsecond line",
+        "prompt": "portrait of a fox,\nsecond line",
         "negative_prompt": "lowres,\nbad hands",
         "num_inference_steps": 30,
         "scheduler": "dpmpp_2m_sde_karras",
@@ -162,6 +172,7 @@ def test_a_real_web_ui_text_reads():
         "height": 640,
         "model": "v1-5-pruned",
         "clip_skip": 1,
+        "lora": "ink:0.8",
     }
 
 

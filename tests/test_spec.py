@@ -57,7 +57,7 @@ def test_every_setting_changes_the_digest() -> None:
     changes: dict[str, Any] = {
         "model": "other", "prompt": "x", "negative_prompt": "y", "seed": 2, "num_inference_steps": 21,
         "guidance_scale": 5, "scheduler": "heun", "width": 136, "height": 136, "clip_skip": 1,
-        "init_image": "ab" * 32, "mask_image": "cd" * 32, "strength": 0.5,
+        "lora": "style:0.5", "vae": "soft", "init_image": "ab" * 32, "mask_image": "cd" * 32, "strength": 0.5,
     }  # fmt: skip
     assert set(changes) == {field.name for field in dataclasses.fields(ImageSpec)}
     needs = {name: {"init_image": "ef" * 32} for name in ("mask_image", "strength")}
@@ -84,6 +84,7 @@ def test_every_setting_changes_the_digest() -> None:
         ({"init_image": "fox.png"}, "sha256 of 64 hex digits"),
         ({"strength": 0.5}, "strength needs a picture to begin from"),
         ({"mask_image": "ab" * 32}, "a mask needs a picture to begin from"),
+        ({"lora": "a:1+a:2"}, "stands twice"),
         ({"strength": 0, "init_image": "ab" * 32}, "above 0 and at most 1"),
         ({"strength": float("nan"), "init_image": "ab" * 32}, "above 0 and at most 1"),
         ({"strength": 0.04, "init_image": "ab" * 32}, "leaves no step to make; try a strength of 0.05"),

@@ -121,26 +121,27 @@ class DiffusersEngine:
         """
         trouble: SdnbError | None = None
         drawing: Any = None
+        parts: Parts | None = None
         known = models.knows(group.model)
         over = not group.specs
         try:
             over = over or not self._fetched(group.model, on_step, cancel)
             while not over:
                 ready: list[Picture] = []
+                told: list[str] = []
                 with self._turn(on_step, cancel) as mine:
                     over = not mine or cancel.is_set()
-                    if not over and drawing is None:
+                    if not over and parts is None:
                         if self._shelf is None or self._shelf.peek(_place(group.model)) is None:
                             on_step(Step(note="the model to load"))
                         from sdnb.diffusers_engine.drawing import draw
 
+                        parts = self._parts(group.model)
                         drawing = draw(
-                            self._parts(group.model),
-                            group.specs,
-                            group.images,
-                            latents=group.latents,
-                            frames=group.frames,
+                            parts, group.specs, group.images, latents=group.latents, frames=group.frames
                         )
+                    if not over and parts is not None:
+                        told = _dress(parts, group)
                     while not over and not ready:
                         step, ready = next(drawing, _END)
                         if step is not None:
@@ -149,7 +150,8 @@ class DiffusersEngine:
                         step = None
                 for picture in ready:
                     about = knows.note(group.model.name, known, picture.spec.prompt)
-                    yield picture.with_(notes=(*picture.notes, about)) if about else picture
+                    more = [*told, about] if about else told
+                    yield picture.with_(notes=(*picture.notes, *more)) if more else picture
         except SdnbError as error:
             _let_go(error)
             trouble = error.with_traceback(None)
@@ -162,6 +164,13 @@ class DiffusersEngine:
         finally:
             if drawing is not None:
                 drawing.close()
+            # a run that has the turn now sees to it itself
+            if parts is not None and parts.outfit and _TURN.acquire(blocking=False):
+                try:
+                    _dress(parts, Group(group.model, ()))
+                finally:
+                    _TURN.release()
+            parts = None
         if trouble is not None:
             trouble.__cause__ = trouble.__context__ = None
             raise trouble
@@ -249,6 +258,15 @@ class DiffusersEngine:
 
 def _place(model: Model) -> Path:
     return model.file or model.path
+
+
+def _dress(parts: Parts, group: Group) -> list[str]:
+    """Put the adapters of a group on, and all others off; return what the user should know of them."""
+    if not group.adapters and not parts.outfit:
+        return []
+    from sdnb.diffusers_engine.adapters import outfit, wear
+
+    return wear(parts, outfit(group.specs[0].lora if group.specs else "", group.adapters))
 
 
 def _let_go(error: BaseException) -> None:

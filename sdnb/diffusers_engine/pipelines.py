@@ -47,6 +47,8 @@ class Parts:
         What `prompts` has encoded.
     offloaded : bool
         Whether the parts stay in main memory and come to `device` one at a time (`offload`).
+    outfit, outfit_notes, own_vae
+        What `adapters` has put on, what is to be told of it, and the VAE it replaced.
     """
 
     family: str
@@ -64,6 +66,9 @@ class Parts:
     zero_empty_negative: bool = False
     embeddings: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
     offloaded: bool = False
+    outfit: tuple[Any, ...] = ()
+    outfit_notes: list[str] = field(default_factory=list)
+    own_vae: Any = None
 
     @property
     def pixels_per_latent(self) -> int:

@@ -158,6 +158,38 @@ def write_sdxl(folder: Path) -> Model:
     return Model(folder.name, folder)
 
 
+def write_lora(folder: Path, name: str, model: Model, form: str = "peft", seed: int = 0) -> Path:
+    """Write a LoRA for a tiny model with random weights that show, by the names of peft or of kohya."""
+    from safetensors.torch import save_file
+
+    pipe = pipeline(model)
+    parts = {"unet": pipe.unet, "text_encoder": pipe.text_encoder}
+    if hasattr(pipe, "text_encoder_2"):
+        parts["text_encoder_2"] = pipe.text_encoder_2
+    short = {"unet": "unet", "text_encoder": "te1" if len(parts) == 3 else "te", "text_encoder_2": "te2"}
+    chance = torch.Generator().manual_seed(seed)
+    tensors = {}
+    for part, module in parts.items():
+        for path, layer in module.named_modules():
+            if not (
+                path.endswith(("to_k", "to_out.0", "k_proj", "out_proj")) and hasattr(layer, "in_features")
+            ):
+                continue
+            down = torch.randn(4, layer.in_features, generator=chance) * 0.2
+            up = torch.randn(layer.out_features, 4, generator=chance) * 0.2
+            if part != "unet":
+                path = f"text_model.{path.removeprefix('text_model.')}"
+            if form == "peft":
+                tensors[f"{part}.{path}.lora_A.weight"], tensors[f"{part}.{path}.lora_B.weight"] = down, up
+            else:
+                key = f"lora_{short[part]}_{path.replace('.', '_')}"
+                tensors[f"{key}.lora_down.weight"], tensors[f"{key}.lora_up.weight"] = down, up
+                tensors[f"{key}.alpha"] = torch.tensor(2.0)
+    file = folder / f"{name}.safetensors"
+    save_file(tensors, file)
+    return file
+
+
 def spec_of(model: Model, prompt: str = "red fox", **more) -> ImageSpec:
     """Make a spec of the tiny models' size."""
     settings = {
