@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sdnb.api import diffuse, last
     from sdnb.compare import Comparison, compare_schedulers
     from sdnb.errors import SdnbError
+    from sdnb.panel.panel import Panel
     from sdnb.picture import Picture
     from sdnb.results import Results
     from sdnb.spec import ImageSpec
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "ImageSpec",
+    "Panel",
     "Picture",
     "Results",
     "SdnbError",
@@ -33,6 +35,7 @@ __all__ = [
 _HOMES = {
     "Comparison": "compare",
     "ImageSpec": "spec",
+    "Panel": "panel.panel",
     "Picture": "picture",
     "Results": "results",
     "SdnbError": "errors",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Any
@@ -16,7 +16,7 @@ from sdnb.options import BY_FLAG, OPTIONS, Option, complete, manual
 from sdnb.settings import Sdnb, current
 from sdnb.sweep import Request, Sweep
 
-__all__ = ["OPTIONS", "Cell", "Option", "complete", "manual", "parse", "read", "write"]
+__all__ = ["OPTIONS", "Cell", "Option", "body", "complete", "manual", "parse", "read", "write"]
 
 _MAGIC = re.compile(r"%%diffuse(?!\w)([^\n]*)(?:\n(.*))?", re.DOTALL)
 _RULE = re.compile(r"---\s*")
@@ -105,7 +105,7 @@ def read(line: str, body: str | None, namespace: Mapping[str, Any]) -> Cell:
         raise RequestError("--redraw stores what it draws and --no-cache does not; drop one of the two")
     if only := [name for name in ("equal", "reference") if name in given and not given.get("compare")]:
         raise RequestError(f"--{only[0]} goes with --compare")
-    prompts = _one_line(scanned.words) if body is None else _body(body, scanned.words)
+    prompts = _one_line(scanned.words) if body is None else _prompts(body, scanned.words)
     settings = {option.name for option in OPTIONS if option.kind in ("values", "count")}
     named = {name: given.pop(name) for name in list(given) if name in settings}
     request = Request(
@@ -141,7 +141,7 @@ def _one_line(words: tuple[str, ...]) -> tuple[str, ...]:
     return (prompt.strip(),)
 
 
-def _body(body: str, words: tuple[str, ...]) -> tuple[str, ...]:
+def _prompts(body: str, words: tuple[str, ...]) -> tuple[str, ...]:
     if words:
         left = " ".join(words)
         raise RequestError(
@@ -291,8 +291,19 @@ def write(what: Sweep | Request) -> str:
     line = " ".join(words)
     if len(line.splitlines()) > 1:
         raise RequestError("a value with a line break in it cannot stand on the first line of a cell")
-    body = "\n---\n".join(map(_escape_rules, request.prompts))
-    return f"{line}\n" + ("\n" if _PASTED.match(body) else "") + body + "\n"
+    text = body(request.prompts)
+    return f"{line}\n" + ("\n" if _PASTED.match(text) else "") + text + "\n"
+
+
+def body(prompts: Iterable[str]) -> str:
+    r"""Write prompts as the body of a cell; one that is to be taken literally goes through `templates.escape`.
+
+    Examples
+    --------
+    >>> body(["a fox", "a cat"])
+    'a fox\n---\na cat'
+    """
+    return "\n---\n".join(map(_escape_rules, prompts))
 
 
 def _short(name: str) -> str:

@@ -36,12 +36,23 @@ class SdnbMagics(Magics):
     @no_var_expand
     @line_magic
     def sdnb(self, line: str) -> Any:
-        from sdnb import desk
-
-        text, error = self._told(lambda: desk.answer(line))
+        word, _, rest = line.strip().partition(" ")
+        shown, error = self._told(
+            lambda: self._panel(rest.strip()) if word == "panel" else self._answer(line)
+        )
         if error is not None:
             raise error
-        print(text)
+        return shown
+
+    def _answer(self, line: str) -> None:
+        from sdnb import desk
+
+        print(desk.answer(line))
+
+    def _panel(self, lang: str) -> Any:
+        from sdnb.panel.panel import Panel
+
+        return Panel(lang or None)
 
     def _told(self, work: Callable[[], Any]) -> tuple[Any, UsageError | None]:
         """Call `work`; return what it returns and no error, or nothing and the error to raise."""
@@ -109,6 +120,7 @@ SdnbMagics.sdnb.__doc__ = """Look after sdnb.
     %sdnb tokens PROMPT      what a prompt becomes
     %sdnb unload             free the memory of the loaded models
     %sdnb cache [clear]      the store of pictures
+    %sdnb panel [en|es]      the same as a cell does, with the mouse
     %sdnb config             settings, to be changed by %config Sdnb.NAME = VALUE
 """
 
@@ -126,7 +138,7 @@ def _matcher(shell: InteractiveShell) -> Callable[[str], list[str]]:
         if magic == "diffuse":
             return cell.complete(line, schedulers=schedulers.names(), models=desk.model_names())
         if magic == "sdnb" and " " not in line:
-            return [word for word in desk.ANSWERS if word.startswith(line)]
+            return [word for word in (*desk.ANSWERS, "panel") if word.startswith(line)]
         return []
 
     return sdnb_matcher

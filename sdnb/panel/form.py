@@ -1,0 +1,345 @@
+"""`Form`: the settings of a picture as fields, read into a `Request` and filled from a picture's metadata.
+
+The prompt is read as the body of a ``%%diffuse`` cell is, and what has no field of its own stands under
+"More options" as on the cell's first line. So the panel can ask for whatever a cell can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields as fields_of
+from random import SystemRandom
+from typing import Any
+
+import ipywidgets as ipw
+
+from sdnb import api, axes, cell, desk, models, schedulers, settings, templates
+from sdnb.errors import RequestError, SdnbError
+from sdnb.models import Capabilities
+from sdnb.panel.field import Field
+from sdnb.panel.words import Words
+from sdnb.request import Request
+from sdnb.spec import ImageSpec
+
+__all__ = ["Form", "checked"]
+
+_SAFE: Mapping[str, Any] = {
+    "model": "mini", "prompt": "a", "seed": 0, "num_inference_steps": 1, "guidance_scale": 1.0,
+    "scheduler": "euler", "width": 64, "height": 64,
+}  # fmt: skip
+_OTHER = ""
+_SEEDS = 2**32
+
+
+def checked(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
+    """Hold values of one setting against what any picture allows.
+
+    Raises
+    ------
+    RequestError
+        One of them is out of range.
+    """
+    for value in values:
+        if name == "size":
+            ImageSpec(**{**_SAFE, "width": value[0], "height": value[1]})
+        elif name == "scheduler" and value != axes.ALL:
+            schedulers.parse(value)
+        elif name not in ("model", "scheduler"):
+            ImageSpec(**{**_SAFE, name: value})
+    return tuple(values)
+
+
+class Form:
+    """The settings that all tabs share.
+
+    Parameters
+    ----------
+    words : Words
+    on_change : callable
+        Called after any field has changed.
+    namespace : callable
+        Gives the notebook's names, for ``$name`` under "More options".
+
+    Attributes
+    ----------
+    fields : dict of str to Field
+        By the names of `ImageSpec`, ``size`` for width and height, and ``options``.
+    box : widget
+    """
+
+    def __init__(
+        self, words: Words, on_change: Callable[[], None], namespace: Callable[[], Mapping[str, Any]] = dict
+    ) -> None:
+        self._words = words
+        self._on_change = on_change
+        self._namespace = namespace
+        self._quiet = False
+        self._can: Capabilities | None = None
+        defaults = settings.current()
+
+        def text(kind: type, key: str, **more: Any) -> Any:
+            return kind(description=words(key), continuous_update=True, **more)
+
+        names = desk.model_names()
+        if defaults.model not in names:
+            names.insert(0, defaults.model)
+        self._dice = ipw.Button(icon="random", tooltip=words("dice"))
+        self._lock = ipw.ToggleButton(icon="unlock", tooltip=words("lock"))
+        self._path = ipw.Text(placeholder=words("model_hint"), continuous_update=False)
+        self._path.layout.display = "none"
+        self._model = ipw.Dropdown(
+            description=words("model"), options=[*((n, n) for n in names), (words("other_model"), _OTHER)]
+        )
+        self._model.value = defaults.model
+        small = (self._dice, self._lock)
+        for button in small:
+            button.layout.width = "34px"
+            button.add_class("sdnb-icon")
+        self.fields: dict[str, Field] = {
+            "prompt": Field(
+                text(ipw.Textarea, "prompt", rows=3, placeholder=words("prompt_hint")), kind="full"
+            ),
+            "negative_prompt": Field(
+                text(ipw.Textarea, "negative", rows=3, value=defaults.negative), kind="wide"
+            ),
+            "model": Field(self._model, self._path),
+            "scheduler": Field(ipw.Dropdown(description=words("scheduler"))),
+            "num_inference_steps": Field(text(ipw.IntText, "steps")),
+            "guidance_scale": Field(text(ipw.FloatText, "guidance", step=0.5)),
+            "size": Field(ipw.Combobox(description=words("size"), ensure_option=False)),
+            "seed": Field(text(ipw.Text, "seed", value=str(defaults.seed)), *small),
+            "options": Field(text(ipw.Text, "options", placeholder="--clip-skip 1"), kind="wide"),
+        }
+        top = [self.fields[name].box for name in ("prompt", "negative_prompt")]
+        rest = [field.box for name, field in self.fields.items() if name not in ("prompt", "negative_prompt")]
+        rows = [ipw.Box(top), ipw.Box(rest)]
+        for row in rows:
+            row.add_class("sdnb-row")
+        self.box = ipw.VBox(rows)
+        self._fit()
+        for name, field in self.fields.items():
+            field.control.observe(self._changed(name), "value")
+        self._path.observe(self._changed("model"), "value")
+        self._lock.observe(lambda _: self._show_lock(), "value")
+        self._dice.on_click(lambda _: self.roll(lock=True))
+
+    @property
+    def locked(self) -> bool:
+        """Whether the seed stays: it was typed, taken over, or the lock was pressed."""
+        return bool(self._lock.value)
+
+    def roll(self, *, lock: bool = False) -> None:
+        """Draw another seed by chance, and lock it or leave it to be drawn anew for the next run."""
+        with self._together():
+            self.fields["seed"].value = str(SystemRandom().randrange(_SEEDS))
+            self._lock.value = lock
+
+    def read(
+        self, swept: Mapping[str, Sequence[Any]], *, count: int = 1, pair: bool = False
+    ) -> Request | None:
+        """Return what the fields ask for, or None after telling beside each field what is wrong with it.
+
+        Parameters
+        ----------
+        swept : mapping of str to sequence
+            Axes by the names of settings, and ``prompt``; they take the place of the fields.
+        count : int
+            So many seeds, counted up from the field's.
+        pair : bool
+            Whether the swept axes are paired instead of multiplied.
+        """
+        values: dict[str, tuple[Any, ...]] = {}
+        for name, field in self.fields.items():
+            try:
+                values[name] = () if name in swept else self._value(name)
+            except SdnbError as error:
+                field.tell(str(error))
+            else:
+                field.tell()
+        if any(field.error for field in self.fields.values()):
+            return None
+        (asked,) = values.pop("options")
+        prompts = tuple(swept.get("prompt", values.pop("prompt")))
+        named = {name: tuple(listed) for name, listed in swept.items() if name != "prompt"}
+        given = {**asked.settings, **values, **named}
+        if count > 1 and "seed" not in swept:
+            given["count"] = (count,)
+        return Request(
+            prompts=prompts,
+            settings=given,
+            zips=(*asked.zips, tuple(swept)) if pair and len(swept) > 1 else asked.zips,
+            rows=asked.rows,
+            cols=asked.cols,
+            drawn=tuple(int(seed) for seed in named.get("seed", ()) if isinstance(seed, axes.Drawn)),
+        )
+
+    def fill(self, said: Mapping[str, Any]) -> list[str]:
+        """Take over settings, such as `sdnb.infotext.from_png` gives them; return what could not be.
+
+        What is not said stays as it is; the seed is locked.
+        """
+        left: list[str] = []
+        said = {name: value for name, value in said.items() if name != "extras"}
+        if "width" in said and "height" in said:
+            said["size"] = (said.pop("width"), said.pop("height"))
+        with self._together():
+            if (model := said.pop("model", None)) is not None and not self._take_model(model):
+                left.append(self._words("no_model", name=model, kept=self._model_text()))
+            if (name := said.pop("scheduler", None)) is not None and not self._take_scheduler(name):
+                left.append(self._words("no_scheduler", name=name, kept=self.fields["scheduler"].value))
+            self._fit()
+            for name in ("num_inference_steps", "guidance_scale"):
+                if name in said:
+                    self.fields[name].value = said.pop(name)
+            if "prompt" in said:
+                self.fields["prompt"].value = cell.body([templates.escape(said.pop("prompt"))])
+            for name in ("negative_prompt", "seed", "size"):
+                if name in said:
+                    self.fields[name].value = axes.label(name, value) if (value := said.pop(name)) else ""
+            self._lock.value = True
+            rest = {field.name: field.default for field in fields_of(ImageSpec)}
+            more = {name: value for name, value in said.items() if value != rest.get(name)}
+            known = {name: axes.write(name, [value]) for name, value in more.items() if name in axes.SETTINGS}
+            self.fields["options"].value = " ".join(
+                f"--{axes.SETTINGS[name].option} {text}" for name, text in known.items()
+            )
+            left += [self._words("not_taken", name=name) for name in more if name not in known]
+        return left
+
+    def schedulers(self) -> list[str]:
+        """Return the names of the schedulers that fit the model."""
+        fits = self._can.schedulers if self._can is not None else frozenset(schedulers.TABLE)
+        return [name for name in schedulers.names() if schedulers.parse(name).kind.name in fits]
+
+    def _value(self, name: str) -> tuple[Any, ...]:
+        value = self.fields[name].value
+        if name == "prompt":
+            if not value.strip():
+                raise RequestError(self._words("no_prompt"))
+            return cell.read("", value, {}).request.prompts
+        if name == "options":
+            return (self._options(value),)
+        if name == "model":
+            models.resolve(text := self._model_text())
+            return (text,)
+        if name == "seed" and "random" in value:
+            raise RequestError(self._words("no_random"))
+        return checked(name, axes.values(name, value))
+
+    def _options(self, text: str) -> Request:
+        asked = cell.read(text, "a", self._namespace())
+        other = [name for name in ("limit", "device", "dtype", "out", "save") if getattr(asked, name)]
+        other += [n for n in ("no_cache", "redraw", "dry_run", "quiet") if getattr(asked, n)]
+        other += [name for name in asked.request.settings if name in self.fields or name == "count"]
+        if other:
+            raise RequestError(self._words("not_here", name=other[0].replace("_", "-")))
+        for name, values in asked.request.settings.items():
+            if name in axes.SETTINGS:
+                checked(name, values)
+        return asked.request
+
+    def _model_text(self) -> str:
+        return self._model.value or self._path.value.strip()
+
+    def _take_model(self, name: str) -> bool:
+        """Choose a model by the name that a spec holds; False if it is not on this machine."""
+        listed = {value for _, value in self._model.options}
+        if name in listed:
+            self._model.value = name
+            return True
+        try:
+            if models.resolve(self._model_text()).name == name:
+                return True  # its folder is typed already
+            models.resolve(name)
+        except SdnbError:
+            return False
+        self._model.value, self._path.value = _OTHER, name
+        return True
+
+    def _take_scheduler(self, name: str) -> bool:
+        """Choose a scheduler, also one with keywords that the list does not have."""
+        if schedulers.parse(name).kind.name not in {schedulers.parse(n).kind.name for n in self.schedulers()}:
+            return False
+        control = self.fields["scheduler"].control
+        if name not in [value for _, value in control.options]:
+            control.options = (*control.options, (name, name))
+        control.value = name
+        return True
+
+    def _fit(self) -> None:
+        """Follow the model: schedulers that fit it; its own defaults where the user left the old one's."""
+        self._path.layout.display = "none" if self._model.value else ""
+        try:
+            can = api.engine_for().capabilities(models.resolve(self._model_text()))
+        except SdnbError:
+            return  # it is told beside the field
+        if can == self._can:
+            return
+        old, self._can = self._can and _defaults(self._can), can
+        new = _defaults(can)
+        control = self.fields["scheduler"].control
+        before = control.value
+        names = self.schedulers()
+        if new["scheduler"] not in names:
+            names.append(new["scheduler"])
+        control.options = [(_named(name), name) for name in names]
+        own = old is None or before == old["scheduler"] or before not in names
+        control.value = new["scheduler"] if own else before
+        for name in ("num_inference_steps", "guidance_scale", "size"):
+            if old is None or self.fields[name].value == old[name]:
+                self.fields[name].value = new[name]
+        square = can.width
+        sides = dict.fromkeys([new["size"], f"{square}x{square}", *_sizes(square)])
+        self.fields["size"].control.options = tuple(sides)
+
+    def _show_lock(self) -> None:
+        self._lock.icon = "lock" if self._lock.value else "unlock"
+
+    def _changed(self, name: str) -> Callable[[object], None]:
+        def changed(_: object) -> None:
+            if self._quiet:
+                return
+            with self._together():
+                if name == "model":
+                    self._fit()
+                if name == "seed":
+                    self._lock.value = True
+
+        return changed
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Change several fields and tell of it once."""
+        if self._quiet:
+            yield
+            return
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
+        self._on_change()
+
+
+def _defaults(can: Capabilities) -> dict[str, Any]:
+    ours = settings.current()
+    size = ours.size if "x" in ours.size else f"{ours.size}x{ours.size}" if ours.size else ""
+    return {
+        "num_inference_steps": ours.steps or can.num_inference_steps,
+        "guidance_scale": can.guidance_scale if ours.guidance is None else ours.guidance,
+        "scheduler": schedulers.parse(ours.scheduler).name if ours.scheduler else can.scheduler,
+        "size": size or f"{can.width}x{can.height}",
+    }
+
+
+def _sizes(side: int) -> list[str]:
+    """Offer the shapes of 3:2 and 4:3 of about the model's own area."""
+    pairs = [(side * 3 // 2, side), (side, side * 3 // 2), (side * 4 // 3, side), (side, side * 4 // 3)]
+    return [f"{width // 8 * 8}x{height // 8 * 8}" for width, height in pairs]
+
+
+def _named(name: str) -> str:
+    scheduler = schedulers.parse(name)
+    sigma = next((s for s in schedulers.SIGMAS if scheduler.kwargs.get(f"use_{s}_sigmas")), "")
+    return f"{name} · {scheduler.kind.title}{' ' + sigma.title() if sigma else ''}"
