@@ -296,7 +296,7 @@ def write(what: Sweep | Request) -> str:
 
 
 def body(prompts: Iterable[str]) -> str:
-    r"""Write prompts as the body of a cell; one that is to be taken literally goes through `templates.escape`.
+    r"""Write prompts as the body of a cell; one to be taken literally goes through `templates.escape`.
 
     Examples
     --------

@@ -38,7 +38,9 @@ class Create:
         self._words = words
         self._form = form
         self._on_file = on_file
-        self.count = Field(ipw.IntText(value=1, description=words("count"), continuous_update=True))
+        self.count = Field(
+            ipw.IntText(value=1, description=words("count"), continuous_update=True), kind="short"
+        )
         self.count.control.observe(lambda _: on_change(), "value")
         self.upload = ipw.FileUpload(
             description=words("from_picture"), accept=".png,.jpg,.jpeg,.webp", multiple=False

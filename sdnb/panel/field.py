@@ -20,7 +20,7 @@ class Field:
     beside : widget, optional
         Stand to the right of the control, such as small buttons.
     kind : str
-        ``narrow``, ``wide`` or ``full``: how much of a row it takes.
+        ``short``, ``narrow``, ``wide`` or ``full``: how much of a row it takes.
 
     Attributes
     ----------

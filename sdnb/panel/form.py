@@ -14,7 +14,7 @@ from typing import Any
 
 import ipywidgets as ipw
 
-from sdnb import api, axes, cell, desk, models, schedulers, settings, templates
+from sdnb import api, axes, cell, desk, inputs, models, schedulers, settings, templates
 from sdnb.errors import RequestError, SdnbError
 from sdnb.models import Capabilities
 from sdnb.panel.field import Field
@@ -28,6 +28,8 @@ _SAFE: Mapping[str, Any] = {
     "model": "mini", "prompt": "a", "seed": 0, "num_inference_steps": 1, "guidance_scale": 1.0,
     "scheduler": "euler", "width": 64, "height": 64,
 }  # fmt: skip
+# What can be held against its bounds by itself; the others need a model or a picture, and the plan tells.
+_BOUNDED = ("negative_prompt", "seed", "num_inference_steps", "guidance_scale", "clip_skip")
 _OTHER = ""
 _SEEDS = 2**32
 
@@ -45,7 +47,7 @@ def checked(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
             ImageSpec(**{**_SAFE, "width": value[0], "height": value[1]})
         elif name == "scheduler" and value != axes.ALL:
             schedulers.parse(value)
-        elif name not in ("model", "scheduler"):
+        elif name in _BOUNDED:
             ImageSpec(**{**_SAFE, name: value})
     return tuple(values)
 
@@ -198,13 +200,7 @@ class Form:
                 if name in said:
                     self.fields[name].value = axes.label(name, value) if (value := said.pop(name)) else ""
             self._lock.value = True
-            rest = {field.name: field.default for field in fields_of(ImageSpec)}
-            more = {name: value for name, value in said.items() if value != rest.get(name)}
-            known = {name: axes.write(name, [value]) for name, value in more.items() if name in axes.SETTINGS}
-            self.fields["options"].value = " ".join(
-                f"--{axes.SETTINGS[name].option} {text}" for name, text in known.items()
-            )
-            left += [self._words("not_taken", name=name) for name in more if name not in known]
+            left += self._take_more(said)
         return left
 
     def schedulers(self) -> list[str]:
@@ -240,7 +236,7 @@ class Form:
         return asked.request
 
     def _model_text(self) -> str:
-        return self._model.value or self._path.value.strip()
+        return str(self._model.value or self._path.value.strip())
 
     def _take_model(self, name: str) -> bool:
         """Choose a model by the name that a spec holds; False if it is not on this machine."""
@@ -267,6 +263,22 @@ class Form:
         control.value = name
         return True
 
+    def _take_more(self, said: Mapping[str, Any]) -> list[str]:
+        """Write what has no field under "More options"; return what cannot be written."""
+        rest = {field.name: field.default for field in fields_of(ImageSpec)}
+        words, left = [], []
+        for name, value in said.items():
+            if value == rest.get(name):
+                continue
+            try:
+                if axes.SETTINGS[name].kind == "picture":
+                    value = inputs.find(f"sha256:{value}")
+                words.append(f"--{axes.SETTINGS[name].option} {axes.write(name, [value])}")
+            except (KeyError, SdnbError):
+                left.append(self._words("not_taken", name=name))
+        self.fields["options"].value = " ".join(words)
+        return left
+
     def _fit(self) -> None:
         """Follow the model: schedulers that fit it; its own defaults where the user left the old one's."""
         self._path.layout.display = "none" if self._model.value else ""
@@ -276,8 +288,8 @@ class Form:
             return  # it is told beside the field
         if can == self._can:
             return
-        old, self._can = self._can and _defaults(self._can), can
-        new = _defaults(can)
+        old = _defaults(self._can) if self._can is not None else None
+        self._can, new = can, _defaults(can)
         control = self.fields["scheduler"].control
         before = control.value
         names = self.schedulers()

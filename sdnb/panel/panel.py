@@ -146,8 +146,8 @@ class Panel:
         """Close the panel that an earlier run of the same cell has shown."""
         from IPython import get_ipython
 
-        shell = get_ipython()  # type: ignore[no-untyped-call]
-        parent = getattr(shell, "get_parent", dict)()
+        shell = get_ipython()
+        parent: Mapping[str, Any] = getattr(shell, "get_parent", dict)()
         where = parent.get("metadata", {}).get("cellId", "")
         run = parent.get("header", {}).get("msg_id", "")
         if not where:
@@ -171,10 +171,10 @@ class Panel:
             self._saved.update(self._static(), raw=True)
 
     def _style(self) -> Any:
-        hide = f'.sdnb:has([data-sdnb-panel="{self._id}"])'
+        mark = f'[data-sdnb-panel="{self._id}"]'
         lost = escape(self._words("lost"), quote=False)
         style = ipw.HTML(
-            f"<style>{_CSS}\n.jp-OutputArea-child:has({hide}),{hide}{{display:none}}\n"
+            f"<style>{_CSS}\n.jp-OutputArea-child:has({mark}),.sdnb:has({mark}){{display:none}}\n"
             f'.sdnb-panel.jupyter-widgets-disconnected::after{{content:"{lost}"}}</style>'
         )
         style.layout.display = "none"
@@ -313,5 +313,5 @@ class Panel:
 def _namespace() -> Mapping[str, Any]:
     from IPython import get_ipython
 
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     return shell.user_ns if shell is not None else {}

@@ -137,7 +137,7 @@ class Running:
         if (left := tally.left()) is not None:
             parts.append(self._words("left", time=duration(left)))
         if tally.note:
-            known = {"another run": "another_run", "the model": "the_model"}
+            known = {"another run": "another_run", "the model to load": "the_model"}
             note = self._words(known[tally.note]) if tally.note in known else tally.note
             parts.append(self._words("waits", note=note))
         self.bar.value = tally.part

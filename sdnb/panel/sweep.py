@@ -12,7 +12,7 @@ from sdnb.errors import SdnbError
 from sdnb.option_line import split
 from sdnb.panel.field import Field
 from sdnb.panel.form import Form, checked
-from sdnb.panel.words import Words
+from sdnb.panel.words import TABLE, Words
 from sdnb.request import Request
 
 __all__ = ["SweepTab"]
@@ -38,8 +38,10 @@ class SweepTab:
     def __init__(self, words: Words, form: Form, on_change: Callable[[], None]) -> None:
         self._words = words
         self._form = form
-        names = ["prompt", *axes.SETTINGS]
-        options = [(words("no_axis"), _NONE), *((words(f"axis_{name}"), name) for name in names)]
+        options = [(words("no_axis"), _NONE), (words("axis_prompt"), "prompt")]
+        for name, setting in axes.SETTINGS.items():
+            own = f"axis_{name}"
+            options.append((words(own) if own in TABLE else setting.option, name))
         self.rows = [_Row(words, number, options, on_change) for number in range(1, ROWS + 1)]
         self.rows[0].choose(*_FIRST)
         self.pair = ipw.Checkbox(description=words("pair"), indent=False)

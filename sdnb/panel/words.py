@@ -121,7 +121,7 @@ TABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "guidance": {"en": "Guidance", "es": "Guía"},
         "size": {"en": "Size", "es": "Tamaño"},
         "seed": {"en": "Seed", "es": "Semilla"},
-        "count": {"en": "Pictures", "es": "Imágenes"},
+        "count": {"en": "Count", "es": "Cantidad"},
         "options": {"en": "More options", "es": "Más opciones"},
         "dice": {"en": "Draw a seed by chance", "es": "Sortear una semilla"},
         "lock": {"en": "Keep this seed for every run", "es": "Conservar esta semilla en cada tirada"},
@@ -157,6 +157,9 @@ TABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "axis_scheduler": {"en": "scheduler", "es": "scheduler"},
         "axis_size": {"en": "size", "es": "tamaño"},
         "axis_clip_skip": {"en": "clip skip", "es": "clip skip"},
+        "axis_init_image": {"en": "picture to begin from", "es": "imagen de partida"},
+        "axis_mask_image": {"en": "mask", "es": "máscara"},
+        "axis_strength": {"en": "strength", "es": "fuerza"},
         "pair": {
             "en": "Pair the axes instead of multiplying them",
             "es": "Emparejar los ejes en vez de multiplicarlos",
@@ -197,7 +200,7 @@ TABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "left": {"en": "{time} left", "es": "quedan {time}"},
         "waits": {"en": "waiting for {note}", "es": "esperando {note}"},
         "another_run": {"en": "another run", "es": "otra tirada"},
-        "the_model": {"en": "the model", "es": "el modelo"},
+        "the_model": {"en": "the model to load", "es": "la carga del modelo"},
         "preview": {"en": "preview", "es": "vista previa"},
         "stopped": {
             "en": "Stopped: {drawn} of {count} drawn.",
