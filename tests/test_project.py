@@ -94,8 +94,8 @@ def test_notebooks_are_small_and_tell_nothing_of_a_machine(file: Path) -> None:
 def test_the_public_names() -> None:
     """What can be had from `sdnb` is what it says, and no more."""
     assert sdnb.__all__ == [
-        "Comparison", "ImageSpec", "Panel", "Picture", "Results", "SdnbError", "compare_schedulers", "diffuse",
-        "last", "load_ipython_extension",
+        "Comparison", "ImageSpec", "Panel", "Picture", "Results", "SdnbError", "compare_schedulers",
+        "diffuse", "last", "load_ipython_extension",
     ]  # fmt: skip
     for name in sdnb.__all__:
         assert getattr(sdnb, name) is not None

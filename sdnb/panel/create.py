@@ -9,8 +9,8 @@ import ipywidgets as ipw
 from sdnb.axes import MAX_VALUES
 from sdnb.panel.field import Field
 from sdnb.panel.form import Form
+from sdnb.panel.job import Job, planned
 from sdnb.panel.words import Words
-from sdnb.request import Request
 
 __all__ = ["Create"]
 
@@ -56,13 +56,13 @@ class Create:
         self.box = ipw.Box([self.count.box, upload])
         self.box.add_class("sdnb-row")
 
-    def request(self) -> Request | None:
+    def job(self) -> Job | None:
         """Return what to draw, or None after telling what is wrong."""
         count = self.count.value
         good = 1 <= count <= MAX_VALUES
         self.count.tell("" if good else self._words("bad_count", most=MAX_VALUES))
         asked = self._form.read({}, count=count if good else 1)
-        return asked if good else None
+        return planned(asked, self._form.limit) if good and asked is not None else None
 
     def _uploaded(self, change: dict[str, object]) -> None:
         value = self.upload.value

@@ -67,6 +67,8 @@ class Form:
     ----------
     fields : dict of str to Field
         By the names of `ImageSpec`, ``size`` for width and height, and ``options``.
+    limit : int or None
+        Most pictures to allow, as "More options" says.
     box : widget
     """
 
@@ -77,6 +79,7 @@ class Form:
         self._on_change = on_change
         self._namespace = namespace
         self._quiet = False
+        self.limit: int | None = None
         self._can: Capabilities | None = None
         defaults = settings.current()
 
@@ -225,14 +228,15 @@ class Form:
 
     def _options(self, text: str) -> Request:
         asked = cell.read(text, "a", self._namespace())
-        other = [name for name in ("limit", "device", "dtype", "out", "save") if getattr(asked, name)]
-        other += [n for n in ("no_cache", "redraw", "dry_run", "quiet") if getattr(asked, n)]
+        rest = cell.Cell(request=asked.request, limit=asked.limit)
+        other = [f.name for f in fields_of(cell.Cell) if getattr(asked, f.name) != getattr(rest, f.name)]
         other += [name for name in asked.request.settings if name in self.fields or name == "count"]
         if other:
             raise RequestError(self._words("not_here", name=other[0].replace("_", "-")))
         for name, values in asked.request.settings.items():
             if name in axes.SETTINGS:
                 checked(name, values)
+        self.limit = asked.limit
         return asked.request
 
     def _model_text(self) -> str:

@@ -20,14 +20,16 @@ from uuid import uuid4
 
 import ipywidgets as ipw
 
-from sdnb import api, cell, infotext, runner
+from sdnb import api, infotext, runner
 from sdnb.errors import SdnbError
 from sdnb.panel.cell_text import CellText
+from sdnb.panel.compare import CompareTab
 from sdnb.panel.create import Create
 from sdnb.panel.field import line
 from sdnb.panel.form import Form
 from sdnb.panel.gallery import Gallery
 from sdnb.panel.history import History
+from sdnb.panel.job import Job
 from sdnb.panel.run import Running, background, labels
 from sdnb.panel.sweep import SweepTab
 from sdnb.panel.words import Words
@@ -68,7 +70,8 @@ class Panel:
         self._numbers = count()
         self._newest = -1
         self._saved: Any = None
-        self._planned: Sweep | None = None
+        self._job: Job | None = None
+        self._drawing: Job | None = None
         self._closed = False
         self.results: Results | None = None
         self._colab()
@@ -76,6 +79,7 @@ class Panel:
         self.form = Form(words, self._changed, _namespace)
         self.create = Create(words, self.form, self._changed, self._guarded(self._take_file))
         self.sweep = SweepTab(words, self.form, self._changed)
+        self.compare = CompareTab(words, self.form, self._changed)
         self.gallery = Gallery(words.lang)
         self.history = History(words.lang)
         self.running = Running(words, self.gallery.add, self._ended)
@@ -85,7 +89,7 @@ class Panel:
         self.gallery.on_file(self._guarded(self._take_file))
 
         self.tabs = ipw.ToggleButtons(
-            options=[(words(name), name) for name in ("create", "sweep", "history")]
+            options=[(words(name), name) for name in ("create", "sweep", "compare", "history")]
         )
         self.tabs.style.button_width = "auto"
         self.tabs.add_class("sdnb-tabs")
@@ -99,12 +103,26 @@ class Panel:
         close = self._button("close", self.close, "times")
         close.add_class("sdnb-icon")
         close.description, close.tooltip, close.layout.width = "", words("close"), "34px"
-        self._pages = {"create": self.create.box, "sweep": self.sweep.box, "history": self.history}
+        self._pages = {
+            "create": self.create.box, "sweep": self.sweep.box, "compare": self.compare.box,
+            "history": self.history,
+        }  # fmt: skip
+        self.view = ipw.ToggleButtons(
+            options=[(words(f"view_{name}"), name) for name in ("pictures", "grid")]
+        )
+        self.view.style.button_width = "auto"
+        self.view.add_class("sdnb-tabs")
+        self.view.layout.display = "none"
+        self.grid = ipw.HTML()
+        self.grid.add_class("sdnb-result")
+        self.view.observe(self._guarded(lambda _: self._look()), "value")
         actions = ipw.Box([self.generate, self.stop, self.cell.button, self.cell.shown, self.estimate])
         actions.add_class("sdnb-actions")
         head = ipw.Box([self.tabs, close])
         head.add_class("sdnb-head")
-        self._work = ipw.VBox([actions, self.cell.box, self.running.box, self.message, self.gallery])
+        self._work = ipw.VBox(
+            [actions, self.cell.box, self.running.box, self.message, self.view, self.grid, self.gallery]
+        )
         self.box = ipw.VBox([self._style(), self.form.box, head, *self._pages.values(), self._work])
         self.box.add_class("sdnb-panel")
         self.tabs.observe(self._guarded(lambda _: self._turn()), "value")
@@ -163,7 +181,7 @@ class Panel:
         widgets = f".jp-OutputArea-child:has(+ .jp-OutputArea-child [{mark}]):not(:has(.sdnb-panel))"
         opening = '<div class="sdnb">'
         hidden = f"<span {mark}></span><style>{widgets}{{display:none}}</style>"
-        shown = self.gallery.html().replace(opening, opening + hidden, 1)
+        shown = (self.grid.value or self.gallery.html()).replace(opening, opening + hidden, 1)
         return {"text/plain": f"{self!r}: {len(self.gallery.pictures)} pictures", "text/html": shown}
 
     def _save(self) -> None:
@@ -193,13 +211,14 @@ class Panel:
             try:
                 work(*args)
             except SdnbError as error:
-                self._tell(str(error))
+                self._tell(str(error), wrong=True)
             except Exception as error:
-                self._tell(f"{type(error).__name__}: {error}")
+                self._tell(f"{type(error).__name__}: {error}", wrong=True)
 
         return called
 
-    def _tell(self, text: str = "") -> None:
+    def _tell(self, text: str = "", *, wrong: bool = False) -> None:
+        (self.message.add_class if wrong else self.message.remove_class)("sdnb-error")
         self.message.value = "<br>".join(map(line, text.splitlines()))
 
     def _turn(self) -> None:
@@ -213,29 +232,30 @@ class Panel:
         else:
             self._changed()
 
-    def _plan(self) -> Sweep | None:
+    def _plan(self) -> Job | None:
         """Plan what the open tab asks for, or tell what is wrong and return None."""
-        tab = self.sweep if self.tabs.value == "sweep" else self.create
-        asked = tab.request()
-        return None if asked is None else api.plan(asked)
+        if self.tabs.value == "sweep":
+            return self.sweep.job()
+        return self.compare.job() if self.tabs.value == "compare" else self.create.job()
 
     def _changed(self) -> None:
         """Follow the fields: their mistakes, the cell, the number of pictures, what they would cost."""
-        if not hasattr(self, "tabs"):
+        if not hasattr(self, "grid"):
             return
-        self._newest = number = next(self._numbers)
-        self._planned = None
+        self._newest = next(self._numbers)
+        self._job = None
         self.estimate.value = ""
-        wrong = ""
         try:
-            self._planned = self._plan()
+            self._job = self._plan()
         except SdnbError as error:
-            wrong = str(error)
-        self._tell(wrong)
-        self.cell.show(cell.write(self._planned) if self._planned is not None else "")
-        if (planned := self._planned) is not None:
-            self.estimate.value = self._count(len(planned.specs))
-            background(self._guarded(lambda: self._weigh(planned, number)))
+            self._tell(str(error), wrong=True)
+        else:
+            self._tell("\n".join(self._job.sweep.notes) if self._job is not None else "")
+        self.cell.show(self._job.cell if self._job is not None else "")
+        if (job := self._job) is not None:
+            number = self._newest
+            self.estimate.value = self._count(len(job.sweep.specs))
+            background(self._guarded(lambda: self._weigh(job.sweep, number)))
 
     def _weigh(self, planned: Sweep, number: int) -> None:
         """Tell what a sweep would cost, unless something else is asked for meanwhile."""
@@ -262,28 +282,48 @@ class Panel:
         if self.tabs.value == "create" and not self.form.locked:
             self.form.roll()
         self._changed()
-        if self._planned is None:
+        if (job := self._job) is None:
             if not self.message.value:
-                self._tell(self._words("mend"))
+                self._tell(self._words("mend"), wrong=True)
             return
+        self._drawing = job
         self.gallery.clear()
+        self.grid.value = ""
+        self._look()
         self.generate.disabled, self.stop.disabled = True, False
         try:
-            self.running.start(self._planned)
+            self.running.start(job.sweep, job.how)
         except BaseException:
             self.generate.disabled, self.stop.disabled = False, True
             raise
 
     def _ended(self, results: Results | None, said: str) -> None:
         """Take what a run came to; called in the background."""
-        self.generate.disabled, self.stop.disabled = False, True
-        if self._closed:
-            return
-        self._tell(said)
-        if results is not None:
-            self.results = results
-            self.gallery.show([*results], labels(results.axes))
-        self._save()
+        try:
+            if not self._closed:
+                self._tell(said, wrong=True)
+                if results is not None:
+                    self._show(results, whole=not said)
+                self._save()
+        finally:
+            self.generate.disabled, self.stop.disabled = False, True
+        if self._job is not None:
+            self._weigh(self._job.sweep, self._newest)
+
+    def _show(self, results: Results, *, whole: bool) -> None:
+        self.results = results
+        self.gallery.show([*results], labels(results.axes))
+        if whole and self._drawing is not None and self._drawing.show is not None:
+            self.grid.value = self._drawing.show(results)
+            self.view.value = "grid"
+        self._look()
+
+    def _look(self) -> None:
+        """Show the pictures one by one or, where there is one, their grid."""
+        grid = bool(self.grid.value)
+        self.view.layout.display = "" if grid else "none"
+        self.grid.layout.display = "" if grid and self.view.value == "grid" else "none"
+        self.gallery.layout.display = "none" if grid and self.view.value == "grid" else ""
 
     def _take_file(self, data: bytes, name: str) -> None:
         """Fill the form from the metadata of a picture."""

@@ -79,14 +79,14 @@ class Running:
         self.box = ipw.VBox([self.bar, self.text, self.previews])
         self.box.layout.display = "none"
 
-    def start(self, planned: Sweep) -> Thread:
+    def start(self, planned: Sweep, how: api.How) -> Thread:
         """Draw a sweep; return the thread that follows it."""
         self.busy = True
         tally = Tally(len(planned.specs))
         self._show(tally)
         self.box.layout.display = ""
         try:
-            self._run = run = api.begin(planned, api.How(), due=lambda: tally.due)
+            self._run = run = api.begin(planned, how, due=lambda: tally.due)
         except BaseException:
             self.busy = False
             self.box.layout.display = "none"

@@ -12,8 +12,8 @@ from sdnb.errors import SdnbError
 from sdnb.option_line import split
 from sdnb.panel.field import Field
 from sdnb.panel.form import Form, checked
+from sdnb.panel.job import Job, planned
 from sdnb.panel.words import TABLE, Words
-from sdnb.request import Request
 
 __all__ = ["SweepTab"]
 
@@ -52,7 +52,7 @@ class SweepTab:
         self.box = ipw.VBox([*(row.box for row in self.rows), self.pair, grammar])
         self.box.add_class("sdnb-axes")
 
-    def request(self) -> Request | None:
+    def job(self) -> Job | None:
         """Return what to draw, or None after telling what is wrong."""
         swept: dict[str, tuple[Any, ...]] = {}
         good = True
@@ -70,7 +70,7 @@ class SweepTab:
             self.rows[0].values.tell(self._words("no_axes"))
             good = False
         asked = self._form.read(swept, pair=self.pair.value)
-        return asked if good else None
+        return planned(asked, self._form.limit) if good and asked is not None else None
 
 
 class _Row:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sdnb import api, cell
+from sdnb import api, cell, compare
 from sdnb.panel.panel import Panel
 from sdnb.picture import Picture
 from sdnb.testing import FakeEngine
@@ -139,6 +139,48 @@ def test_a_sweep_counts_as_it_is_typed(panel: Panel, engine: FakeEngine) -> None
     assert rows[1].values.error == "This axis is chosen twice."
 
 
+def test_schedulers_are_compared(panel: Panel, engine: FakeEngine) -> None:
+    """Ticks and budgets draw the lab's comparison; its cell asks for the same; mistakes are told."""
+    panel.tabs.value = "compare"
+    tab = panel.compare
+    for name, tick in tab.ticks.items():
+        tick.value = name in ("euler", "heun")
+    tab.budgets.value = "5, 9"
+    tab.reference.value = 50
+    asked = cell.parse(panel.cell.text, {})
+    assert asked.compare and asked.reference == 50
+    again = compare.plan(asked.request, equal=asked.equal, reference_steps=asked.reference)
+    drawn = [picture.spec for picture in draw(panel)]
+    assert tuple(drawn) == again.sweep.specs
+    assert {(spec.scheduler, spec.num_inference_steps) for spec in drawn} == {
+        ("euler", 5), ("euler", 9), ("heun", 3), ("heun", 5), ("euler", 50),
+    }  # fmt: skip
+    assert "<table" in panel.grid.value and panel.view.value == "grid"
+    assert panel.gallery.layout.display == "none"
+    panel.view.value = "pictures"
+    assert panel.gallery.layout.display == ""
+    tab.budgets.value = "5, many"
+    assert "'many'" in tab.budgets.error
+    tab.budgets.value = "5"
+    tab.reference.value = 4
+    assert "the reference takes 4 steps" in panel.message.value
+    for tick in tab.ticks.values():
+        tick.value = False
+    assert "Tick at least one" in tab._ticked.value and panel._job is None
+
+
+def test_a_sweep_of_two_axes_is_shown_as_its_grid(panel: Panel, engine: FakeEngine) -> None:
+    """With the pictures beside it; the next run of one picture shows none."""
+    panel.tabs.value = "sweep"
+    panel.sweep.rows[0].choose("seed", "1,2")
+    panel.sweep.rows[1].choose("scheduler", "euler,heun")
+    draw(panel)
+    assert panel.grid.value.count("<img") == 4 and panel.view.layout.display == ""
+    panel.tabs.value = "create"
+    draw(panel)
+    assert not panel.grid.value and panel.view.layout.display == "none"
+
+
 def test_random_seeds_are_drawn_once(panel: Panel) -> None:
     """The cell that is shown, the estimate and the run have the same ones."""
     panel.tabs.value = "sweep"
@@ -214,7 +256,7 @@ def test_a_picture_fills_the_fields(panel: Panel, engine: FakeEngine) -> None:
     fresh = Panel("en")
     fresh._take_file(picture.path.read_bytes(), "fox.png")
     assert "The settings of fox.png" in fresh.message.value
-    assert fresh.form.locked and fresh._planned.specs == (spec,)
+    assert fresh.form.locked and fresh._job.sweep.specs == (spec,)
     said = {
         "prompt": "a cat",
         "model": "deliberate",
@@ -224,7 +266,7 @@ def test_a_picture_fills_the_fields(panel: Panel, engine: FakeEngine) -> None:
     }
     left = fresh.form.fill(said | {"extras": {}})
     assert len(left) == 1 and "deliberate" in left[0] and "mini" in left[0]
-    (planned,) = fresh._planned.specs
+    (planned,) = fresh._job.sweep.specs
     assert (planned.prompt, planned.scheduler, planned.width) == ("a cat", "dpmpp_2m_karras", 96)
     assert planned.seed == spec.seed
 
@@ -246,7 +288,7 @@ def test_use_and_vary(panel: Panel, engine: FakeEngine) -> None:
     (picture,) = draw(panel)
     panel.form.fields["prompt"].value = "something else"
     panel._act("use", picture)
-    assert panel._planned.specs == (picture.spec,)
+    assert panel._job.sweep.specs == (picture.spec,)
     panel._act("vary", picture)
     until(lambda: not panel.generate.disabled)
     assert [p.spec.seed for p in panel.gallery.pictures] == [11, 12, 13, 14]
