@@ -7,6 +7,7 @@ shown in between, for a cell that waits.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from sdnb.sweep import Request, Sweep
 
 __all__ = [
     "How", "begin", "diffuse", "draw", "dry_run", "engine_for", "finish", "last", "plan", "store_for",
-    "unload", "use_engine",
+    "unload", "use_engine", "warm",
 ]  # fmt: skip
 
 _stores: dict[tuple[Path, int], Store] = {}
@@ -292,6 +293,15 @@ def use_engine(engine: Engine | None) -> None:
     """Draw with another engine, such as `sdnb.testing.FakeEngine`; None goes back to diffusers."""
     global _given
     _given = engine
+
+
+def warm() -> None:
+    """Make the default model ready, as ``Sdnb.warm`` has it done in a thread.
+
+    What fails is told by the first run, which does the same again: until then nobody asked for anything.
+    """
+    with suppress(Exception):
+        engine_for().warm(models.resolve(settings.current().model, ask=False))
 
 
 def unload() -> int:

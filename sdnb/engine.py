@@ -133,6 +133,16 @@ class Engine(Protocol):
         """
         ...
 
+    def warm(self, model: Model) -> None:
+        """Make ready what can be made ready before the first picture of a model.
+
+        Raises
+        ------
+        SdnbError
+            The model cannot be loaded.
+        """
+        ...
+
     def tokens(self, model: Model, prompts: Sequence[str]) -> list[TokenReport]:
         """Tell what prompts become."""
         ...

@@ -8,6 +8,8 @@ raised outside of any ``except``, so that nothing of the failed run is kept aliv
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
 from functools import partial
 from typing import Any
 
@@ -19,6 +21,8 @@ from sdnb import cell, schedulers, settings
 from sdnb.errors import SdnbError
 
 __all__ = ["SdnbMagics", "load", "unload"]
+
+_PATIENCE = 0.3  # seconds that a cell waits without a word
 
 
 @magics_class
@@ -144,6 +148,38 @@ def _matcher(shell: InteractiveShell) -> Callable[[str], list[str]]:
     return sdnb_matcher
 
 
+class _Warming:
+    """Makes the model ready in a thread, between the cell that asked for it and the next one.
+
+    The next cell waits for the thread: diffusers and transformers put other modules in their own place
+    while they are imported, and an import beside the thread's would get hold of the hollow ones.
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._events = shell.events
+        self._thread = Thread(target=self._work, daemon=True, name="sdnb warm")
+        self._events.register("post_run_cell", self._begin)
+
+    def _begin(self, result: object) -> None:
+        self._events.unregister("post_run_cell", self._begin)
+        self._events.register("pre_run_cell", self._wait)
+        self._thread.start()
+
+    def _wait(self, info: object) -> None:
+        self._events.unregister("pre_run_cell", self._wait)
+        with suppress(KeyboardInterrupt):  # it ends the waiting; the cell runs all the same
+            self._thread.join(_PATIENCE)
+            if self._thread.is_alive():
+                print("waiting for torch and the model, which Sdnb.warm has loaded in the background")
+                self._thread.join()
+
+    @staticmethod
+    def _work() -> None:
+        from sdnb import api
+
+        api.warm()
+
+
 def load(shell: InteractiveShell) -> None:
     """Add the settings, the magics and their completion to a shell."""
     unload(shell)
@@ -153,6 +189,13 @@ def load(shell: InteractiveShell) -> None:
     shell.Completer.custom_matchers.append(_matcher(shell))
     settings.activate(options)
 
+    def warm(change: object = None) -> None:
+        if options.warm:
+            _Warming(shell)
+
+    options.observe(warm, ["warm", "model"])
+    warm()
+
 
 def unload(shell: InteractiveShell) -> None:
     """Leave the shell as `load` found it."""
@@ -160,6 +203,8 @@ def unload(shell: InteractiveShell) -> None:
     shell.configurables[:] = [c for c in shell.configurables if not isinstance(c, ours)]
     matchers = shell.Completer.custom_matchers
     matchers[:] = [m for m in matchers if getattr(m, "__name__", "") != "sdnb_matcher"]
+    for waiting in shell.events.callbacks.values():
+        waiting[:] = [f for f in waiting if not isinstance(getattr(f, "__self__", None), _Warming)]
     manager = shell.magics_manager
     for kind, names in SdnbMagics.magics.items():
         for name in names:

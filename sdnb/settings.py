@@ -53,6 +53,10 @@ class Sdnb(Configurable):
     progress = Bool(True, help="Show progress and previews while drawing.").tag(config=True)
     safety_checker = Bool(True, help="Use the safety checker of a checkpoint that has one.").tag(config=True)
 
+    warm = Bool(False, help="Import torch and load the model in the background, before the first cell.").tag(
+        config=True
+    )
+
     def __init__(self, **kwargs: Any) -> None:
         for name, trait in self.traits(config=True).items():
             variable = f"SDNB_{name.upper()}"

@@ -44,6 +44,8 @@ class FakeEngine:
         Model calls made.
     drawn : list of ImageSpec
         Pictures drawn, in order.
+    warmed : list of str
+        Names of the models that were made ready.
     """
 
     name = "fake"
@@ -54,6 +56,7 @@ class FakeEngine:
         self.fails = fails
         self.calls = 0
         self.drawn: list[ImageSpec] = []
+        self.warmed: list[str] = []
 
     def identity(self, model: Model) -> Mapping[str, str]:
         """Return a constant, so that stores can be shared between runs."""
@@ -100,6 +103,10 @@ class FakeEngine:
                     noises = (15.0 * (1 - call / calls) for call in range(calls))
                     picture = picture.with_frames((noise, _stripes(spec, 16)) for noise in noises)
                 yield picture
+
+    def warm(self, model: Model) -> None:
+        """Note that it was asked for: no model is ever loaded."""
+        self.warmed.append(model.name)
 
     def tokens(self, model: Model, prompts: Sequence[str]) -> list[TokenReport]:
         """Split at spaces."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
+import threading
 import weakref
 from pathlib import Path
 from typing import Any
@@ -285,3 +287,51 @@ def test_a_failed_run_pins_nothing(shell: InteractiveShell, engine: FakeEngine) 
     sdnb.api._last = None
     gc.collect()
     assert results() is None
+
+
+def test_a_model_is_made_ready_only_when_asked(shell: InteractiveShell, engine: FakeEngine) -> None:
+    """%config Sdnb.warm = True does it once, after the cell; the next cell waits for it."""
+    cell(shell, "1")
+    assert engine.warmed == []
+    seen = "\nfrom sdnb import api; seen = list(api.engine_for().warmed)"
+    cell(shell, "%config Sdnb.warm = True" + seen)
+    assert shell.user_ns["seen"] == []
+    cell(shell, "%config Sdnb.warm = False" + seen)
+    assert shell.user_ns["seen"] == ["mini"]
+    cell(shell, "1" + seen)
+    assert shell.user_ns["seen"] == ["mini"]
+
+
+def test_a_cell_that_comes_meanwhile_waits_and_says_so(
+    shell: InteractiveShell, engine: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It runs when the model is ready; an interrupt ends the waiting; unloading leaves nothing behind."""
+    ready = threading.Event()
+    engine.warm = lambda model: ready.wait(30)  # type: ignore[method-assign, assignment, return-value]
+    cell(shell, "%config Sdnb.warm = True")
+    threading.Timer(0.6, _thread.interrupt_main).start()
+    cell(shell, "print('ran')")
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].startswith("waiting for torch and the model") and shown[-1] == "ran"
+    assert not ready.is_set()
+    cell(shell, "%config Sdnb.warm = False\n%config Sdnb.warm = True")
+    threading.Timer(0.6, ready.set).start()
+    cell(shell, "print('ran')")
+    assert ready.is_set()
+    cell(shell, "%config Sdnb.warm = False\n%config Sdnb.warm = True\n%unload_ext sdnb")
+    assert not any(type(getattr(f, "__self__", None)).__name__ == "_Warming" for f in _callbacks(shell))
+
+
+def _callbacks(shell: InteractiveShell) -> list[Any]:
+    return [function for waiting in shell.events.callbacks.values() for function in waiting]
+
+
+def test_a_model_that_is_missing_is_told_by_the_cell(
+    shell: InteractiveShell, engine: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Making ready what is not there says nothing; the first cell does."""
+    cell(shell, "%config Sdnb.model = 'minni'")
+    cell(shell, "%config Sdnb.warm = True")
+    cell(shell, "1")
+    assert engine.warmed == []
+    assert "minni" in refused(shell, "%%diffuse\na fox", capsys)

@@ -13,6 +13,8 @@ from collections.abc import MutableMapping
 from importlib.metadata import version
 from pathlib import Path
 
+from sdnb.diffusers_engine import garbage
+
 __all__ = ["PRECISIONS", "device", "dtype", "free_ram", "versions"]
 
 PRECISIONS = {"cpu": "float32", "cuda": "float16", "mps": "float16"}
@@ -63,7 +65,8 @@ def dtype(asked: str, on: str) -> str:
 
 
 def _probe() -> str:
-    import torch
+    with garbage.paused():
+        import torch
 
     if torch.cuda.is_available():
         return "cuda"

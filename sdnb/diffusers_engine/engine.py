@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdnb import hub, models
-from sdnb.diffusers_engine import devices, knows
+from sdnb.diffusers_engine import devices, garbage, knows
 from sdnb.engine import Group, OnStep, Step, TokenReport
 from sdnb.errors import SdnbError
 from sdnb.model_folder import elements
@@ -25,6 +25,7 @@ __all__ = ["DiffusersEngine"]
 
 # One for the process: two runs at once would share the memory and the cores, and both be slower.
 _TURN = threading.RLock()
+_WARMING = threading.Event()  # the turn is held by `warm`
 _END: tuple[None, list[Picture]] = (None, [])
 _LOOK = 0.1  # seconds between looks at Ctrl-C and `cancel` while waiting for the turn
 
@@ -134,9 +135,9 @@ class DiffusersEngine:
                     if not over and parts is None:
                         if self._shelf is None or self._shelf.peek(_place(group.model)) is None:
                             on_step(Step(note="the model to load"))
+                        parts = self._parts(group.model)
                         from sdnb.diffusers_engine.drawing import draw
 
-                        parts = self._parts(group.model)
                         drawing = draw(
                             parts, group.specs, group.images, latents=group.latents, frames=group.frames
                         )
@@ -174,6 +175,25 @@ class DiffusersEngine:
         if trouble is not None:
             trouble.__cause__ = trouble.__context__ = None
             raise trouble
+
+    def warm(self, model: Model) -> None:
+        """Import what draws and load a model; a run that comes meanwhile waits and says for what.
+
+        Downloads nothing: a model that is not on this machine is left to the first run.
+
+        Raises
+        ------
+        SdnbError
+            The model cannot be loaded.
+        """
+        if self._missing(model):
+            return
+        with _TURN:
+            _WARMING.set()
+            try:
+                self._parts(model)
+            finally:
+                _WARMING.clear()
 
     def tokens(self, model: Model, prompts: Sequence[str]) -> list[TokenReport]:
         """Tell what prompts become, without loading the model."""
@@ -225,7 +245,7 @@ class DiffusersEngine:
         try:
             mine = _TURN.acquire(blocking=False)
             if not mine:
-                on_step(Step(note="another run"))
+                on_step(Step(note="the model to load" if _WARMING.is_set() else "another run"))
             while not mine and not cancel.is_set():
                 mine = _TURN.acquire(timeout=_LOOK)
             yield mine
@@ -233,7 +253,10 @@ class DiffusersEngine:
             with suppress(RuntimeError):
                 _TURN.release()
 
+    @garbage.paused()
     def _parts(self, model: Model) -> Parts:
+        """Return what draws, imported and loaded if it is not here."""
+        from sdnb.diffusers_engine import drawing  # noqa: F401
         from sdnb.diffusers_engine.loading import device_of, load
         from sdnb.diffusers_engine.pipelines import Shelf
 

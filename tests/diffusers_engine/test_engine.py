@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,9 +12,10 @@ from threading import Event
 
 import pytest
 
-from sdnb.diffusers_engine import DiffusersEngine, devices
+from sdnb.diffusers_engine import DiffusersEngine, devices, loading
 from sdnb.engine import Engine, Group
-from sdnb.errors import RequestError
+from sdnb.errors import ModelError, RequestError
+from sdnb.models import Model
 
 from .tiny import apart, plain, render, spec_of
 
@@ -85,6 +88,65 @@ def test_a_model_to_load_is_told(sd):
     for _ in range(2):
         render(engine, sd, spec_of(sd, num_inference_steps=1), on_step=lambda step: told.append(step.note))
     assert told == ["the model to load", "", ""]
+
+
+def test_a_warm_model_is_loaded_once(sd, monkeypatch):
+    """What `warm` has loaded the first run draws with, and says nothing of loading."""
+    loads, told = [], []
+    right = loading.load
+    monkeypatch.setattr(loading, "load", lambda *a, **k: loads.append(1) or right(*a, **k))
+    engine = DiffusersEngine(device="cpu")
+    engine.warm(sd)
+    engine.warm(sd)
+    (picture,) = render(engine, sd, spec_of(sd), on_step=lambda step: told.append(step.note))
+    assert len(loads) == 1
+    assert not any(told)
+    assert apart(picture.image, plain(sd, spec_of(sd))) <= 2
+
+
+def test_a_run_waits_for_a_model_that_is_being_made_ready(sd, monkeypatch):
+    """A run that comes while `warm` loads says so, can be stopped, and loads nothing itself."""
+    loads, began, go, cancel, notes = [], Event(), Event(), Event(), []
+    right = loading.load
+
+    def slow(*arguments, **keywords):
+        loads.append(1)
+        began.set()
+        assert go.wait(30)
+        return right(*arguments, **keywords)
+
+    monkeypatch.setattr(loading, "load", slow)
+    engine = DiffusersEngine(device="cpu")
+    warming = threading.Thread(target=lambda: engine.warm(sd))
+    warming.start()
+    assert began.wait(30)
+    stopped = engine.render(
+        Group(sd, (spec_of(sd),)), lambda step: (notes.append(step.note), cancel.set()), cancel
+    )
+    assert list(stopped) == []
+    assert notes == ["the model to load"]
+    drawn, waits = [], Event()
+    run = threading.Thread(
+        target=lambda: drawn.extend(render(engine, sd, spec_of(sd), on_step=lambda step: waits.set()))
+    )
+    run.start()
+    assert waits.wait(30)
+    go.set()
+    warming.join(30)
+    run.join(30)
+    assert len(loads) == len(drawn) == 1
+    assert gc.isenabled()
+
+
+def test_a_model_that_cannot_be_made_ready(sd, tmp_path):
+    """A broken model fails `warm` with the reason, and leaves the turn and the collector free."""
+    shutil.copytree(sd.path, tmp_path / "broken")
+    next((tmp_path / "broken" / "unet").glob("*.safetensors")).write_bytes(b"no tensors")
+    engine = DiffusersEngine(device="cpu")
+    with pytest.raises(ModelError, match="broken"):
+        engine.warm(Model("broken", tmp_path / "broken"))
+    assert gc.isenabled()
+    assert render(engine, sd, spec_of(sd))[0].pixels is not None
 
 
 def test_a_second_run_waits_and_says_so(sd):
