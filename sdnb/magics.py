@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from threading import Thread
 from functools import partial
+from threading import Thread
 from typing import Any
 
 from IPython.core.error import UsageError
