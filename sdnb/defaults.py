@@ -116,10 +116,12 @@ def check(spec: ImageSpec, can: Capabilities) -> None:
     RequestError
         A prompt has what only the web UI draws.
     ModelError
-        The scheduler does not fit, or too many layers are skipped.
+        The scheduler does not fit, too many layers are skipped, or the model needs a mask.
     """
     for text in (spec.prompt, spec.negative_prompt):
         emphasis.check(text)
+    if can.inpaints and not spec.mask_image:
+        raise ModelError(f"{spec.model} fills in masks; give it a picture with --init and a mask with --mask")
     kind = schedulers.parse(spec.scheduler).kind
     if kind.name not in can.schedulers:
         fits = ", ".join(name for name in schedulers.TABLE if name in can.schedulers)

@@ -43,15 +43,14 @@ ALIASES: Mapping[str, str] = MappingProxyType(
 )
 _ARCHITECTURES = {"StableDiffusionPipeline": "sd", "LatentConsistencyModelPipeline": "sd"}
 _ARCHITECTURES["StableDiffusionXLPipeline"] = "sdxl"
+# Their unets read the mask and what is outside of it beside the latents.
+_INPAINTING = {"StableDiffusionInpaintPipeline": "sd", "StableDiffusionXLInpaintPipeline": "sdxl"}
 # Steps, guidance and size when neither the user nor the checkpoint names them.
 _DEFAULTS = {"sd": (25, 7.5, 512), "sdxl": (30, 5.0, 1024)}
 _FEW_STEPS = 4
-_MADE_FOR_TEXT = "only models that draw from text alone are drawn with"
 _OTHERS = {
     "StableDiffusion3Pipeline": "Stable Diffusion 3 matches flows, which sdnb does not draw yet",
     "FluxPipeline": "Flux matches flows, which sdnb does not draw yet",
-    "StableDiffusionInpaintPipeline": _MADE_FOR_TEXT,
-    "StableDiffusionXLInpaintPipeline": _MADE_FOR_TEXT,
     "StableDiffusionXLImg2ImgPipeline": "a refiner only finishes what another model began",
 }
 
@@ -76,6 +75,8 @@ class Capabilities:
         Layers of its (first) text encoder: ``clip_skip`` must be below.
     kind : str
         ``lcm`` or ``turbo`` for one that is distilled to few steps, else empty.
+    inpaints : bool
+        Whether it is made for filling in masks, and draws nothing without one.
     """
 
     family: str
@@ -88,11 +89,12 @@ class Capabilities:
     tokens: int = 77
     text_layers: int = 12
     kind: str = ""
+    inpaints: bool = False
 
     @property
     def title(self) -> str:
         """Family and kind, such as ``sdxl turbo``."""
-        return f"{self.family} {self.kind}".strip()
+        return " ".join(filter(None, (self.family, self.kind, "inpainting" if self.inpaints else "")))
 
     def unfit(self, scheduler: str) -> str:
         """Return why a scheduler's base name does not fit, or an empty text when it does."""
@@ -125,13 +127,13 @@ def capabilities(path: Path, name: str) -> Capabilities:
     """
     index = read(path / "model_index.json", name)
     class_name = str(index.get("_class_name"))
-    if class_name not in _ARCHITECTURES:
+    family = (_ARCHITECTURES | _INPAINTING).get(class_name, "")
+    if not family:
         why = f" ({_OTHERS[class_name]})" if class_name in _OTHERS else ""
         raise ModelError(
             f"{name} is a {class_name}{why}; sdnb draws with Stable Diffusion 1.x, 2.x and XL, "
-            f"which are {', '.join(sorted(_ARCHITECTURES))}"
+            f"which are {', '.join(sorted(_ARCHITECTURES | _INPAINTING))}"
         )
-    family = _ARCHITECTURES[class_name]
     unet = read(path / "unet" / "config.json", name)
     vae = read(path / "vae" / "config.json", name)
     text = read(path / "text_encoder" / "config.json", name)
@@ -165,6 +167,7 @@ def capabilities(path: Path, name: str) -> Capabilities:
         tokens=int(text.get("max_position_embeddings", 77)),
         text_layers=int(text.get("num_hidden_layers", 12)),
         kind=kind,
+        inpaints=class_name in _INPAINTING,
     )
 
 

@@ -94,7 +94,7 @@ def test_what_fits_has_no_reason_against_it() -> None:
     [
         ("FluxPipeline", "Flux matches flows"),
         ("StableDiffusion3Pipeline", "Stable Diffusion 3 matches flows"),
-        ("StableDiffusionInpaintPipeline", "only models that draw from text alone"),
+        ("StableDiffusionXLImg2ImgPipeline", "a refiner only finishes"),
         ("KandinskyPipeline", "sdnb draws with Stable Diffusion 1.x, 2.x and XL"),
     ],
 )

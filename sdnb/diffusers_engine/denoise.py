@@ -74,6 +74,8 @@ class Lane:
         The same for what SDXL reads beside.
     kept : start.Kept or None
         What is put back after every call, outside of masks.
+    beside : Tensor or None
+        ``[rows, 1 + channels, height/8, width/8]``: what an inpainting model reads beside the latents.
     strength : Tensor or None
         ``[rows, time_cond_proj_dim]``: the guidance as an embedding, for models distilled to read it.
     """
@@ -91,6 +93,7 @@ class Lane:
     time_ids: Tensor | None
     strength: Tensor | None
     kept: start.Kept | None = None
+    beside: Tensor | None = None
     done: int = 0
     scaled: Tensor | None = None
     output: Tensor | None = None
@@ -104,7 +107,8 @@ class Lane:
         """Return the rows as the model reads them now."""
         scaled: Tensor = self.scheduler.scale_model_input(self.latents, self.timesteps[self.done])
         self.scaled = scaled.to(self.states.dtype)
-        return torch.cat([self.scaled, self.scaled]) if self.guided else self.scaled
+        read = self.scaled if self.beside is None else torch.cat([self.scaled, self.beside], dim=1)
+        return torch.cat([read, read]) if self.guided else read
 
     def step(self, predicted: Tensor) -> None:
         """Take the model's answer and go one call further."""
@@ -206,6 +210,7 @@ class Batch:
             guided=with_negative,
             latents=begun.latents,
             kept=begun.kept,
+            beside=begun.beside,
             timesteps=begun.timesteps,
             times=begun.timesteps.to(torch.float32).to(parts.device),
             states=states,

@@ -21,7 +21,7 @@ from sdnb import model_folder
 from sdnb.diffusers_engine.offload import one_at_a_time
 from sdnb.diffusers_engine.pipelines import Parts, quiet
 from sdnb.errors import ModelError, RequestError
-from sdnb.models import Model, knows
+from sdnb.models import Model, capabilities, knows
 from sdnb.single_file import TOKENIZER
 
 __all__ = ["device_of", "load", "load_tokenizer", "room"]
@@ -136,9 +136,10 @@ def _assemble(
     )
     if device.type == "cpu":  # `mini` decodes a tenth faster so; the UNets are as fast either way
         parts.vae.to(memory_format=torch.channels_last)
-    if (reads := parts.unet.config.in_channels) != (writes := parts.vae.config.latent_channels):
+    reads, writes = parts.unet.config.in_channels, parts.vae.config.latent_channels
+    if reads != (2 * writes + 1 if capabilities(model).inpaints else writes):
         raise ModelError(
-            f"{model.name} does not draw from text alone: "
+            f"{model.name} draws neither from text alone nor under a mask: "
             f"its unet reads {reads} channels, its vae has {writes}"
         )
     if offload:

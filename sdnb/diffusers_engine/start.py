@@ -60,12 +60,16 @@ class Start:
     timesteps : Tensor
         ``[calls]``, those that are made.
     kept : Kept or None
-        With masks only.
+        With masks only, and models that know nothing of them.
+    beside : Tensor or None
+        ``[rows, 1 + channels, height/8, width/8]``: the masks, and the latents of the pictures without what
+        lies under them, for models that read both.
     """
 
     latents: Tensor
     timesteps: Tensor
     kept: Kept | None = None
+    beside: Tensor | None = None
 
 
 class Originals:
@@ -81,12 +85,17 @@ class Originals:
     def __init__(self, parts: Parts, images: Mapping[str, Image]) -> None:
         self._parts = parts
         self._images = images
-        self._encoded: dict[tuple[str, int, int], tuple[Tensor, Tensor | None]] = {}
+        self._encoded: dict[tuple[str, str, int, int], tuple[Tensor, Tensor | None]] = {}
 
-    def latents(self, spec: ImageSpec, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
-        """Return ``[1, channels, height/8, width/8]``, drawn from what the VAE gives by the generator."""
+    def latents(
+        self, spec: ImageSpec, generator: torch.Generator, dtype: torch.dtype, *, masked: bool = False
+    ) -> Tensor:
+        """Return ``[1, channels, height/8, width/8]``, drawn from what the VAE gives by the generator.
+
+        With `masked` what lies under the mask is grey.
+        """
         config = self._parts.vae.config
-        mean, spread = self._moments(spec)
+        mean, spread = self._moments(spec, masked)
         latents = mean
         if spread is not None:
             latents = mean + spread * _randn(mean.shape, [generator], mean.dtype).to(mean.device)
@@ -108,10 +117,9 @@ class Originals:
 
     def mask(self, spec: ImageSpec, dtype: torch.dtype) -> Tensor:
         """Return ``[1, 1, height/8, width/8]`` of 0 and 1; a latent takes the mask's pixel at its corner."""
-        grey = np.asarray(self._fitted(spec.mask_image, spec).convert("L"))
-        drawn = torch.from_numpy((grey >= 127.5).astype(np.float32))[None, None]
         step = self._parts.pixels_per_latent
-        small = torch.nn.functional.interpolate(drawn, size=(spec.height // step, spec.width // step))
+        size = (spec.height // step, spec.width // step)
+        small = torch.nn.functional.interpolate(self._under(spec), size=size)
         return small.to(self._parts.device, dtype)
 
     def _fitted(self, digest: str, spec: ImageSpec) -> Image:
@@ -121,12 +129,18 @@ class Originals:
         image, size = self._images[digest], (spec.width, spec.height)
         return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
 
-    def _moments(self, spec: ImageSpec) -> tuple[Tensor, Tensor | None]:
+    def _under(self, spec: ImageSpec) -> Tensor:
+        """Return the mask, ``[1, 1, height, width]`` of 0 and 1."""
+        grey = np.asarray(self._fitted(spec.mask_image, spec).convert("L"))
+        return torch.from_numpy((grey >= 127.5).astype(np.float32))[None, None]
+
+    def _moments(self, spec: ImageSpec, masked: bool = False) -> tuple[Tensor, Tensor | None]:
         """Return mean and standard deviation of a picture's latents; a tiny VAE gives no deviation."""
-        key = (spec.init_image, spec.width, spec.height)
+        key = (spec.init_image, spec.mask_image if masked else "", spec.width, spec.height)
         if key not in self._encoded:
-            pixels = np.array(self._fitted(spec.init_image, spec), dtype=np.float32) / 255.0
-            self._encoded[key] = self._encode(2.0 * torch.from_numpy(pixels.transpose(2, 0, 1))[None] - 1.0)
+            array = np.array(self._fitted(spec.init_image, spec), dtype=np.float32) / 255.0
+            pixels = 2.0 * torch.from_numpy(array.transpose(2, 0, 1))[None] - 1.0
+            self._encoded[key] = self._encode(pixels * (1 - self._under(spec)) if masked else pixels)
         return self._encoded[key]
 
     def _encode(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -190,17 +204,24 @@ def begin(
         noise = _randn(shape, generators, dtype).to(parts.device)
         return Start(noise * scheduler.init_noise_sigma, timesteps)
     pairs = list(zip(specs, generators, strict=True))
-    clean = torch.cat([originals.latents(spec, own, dtype) for spec, own in pairs])
+    reads_mask = parts.unet.config.in_channels > parts.vae.config.latent_channels
+    anew = bool(first.mask_image) and first.strength == 1
+    clean = None
+    if not (anew and reads_mask):
+        clean = torch.cat([originals.latents(spec, own, dtype) for spec, own in pairs])
     noise = _randn(shape, generators, dtype).to(parts.device)
-    if first.mask_image and first.strength == 1:
+    if anew or clean is None:
         latents = noise * scheduler.init_noise_sigma
     else:
         latents = scheduler.add_noise(clean, noise, timesteps[:1].repeat(len(specs)))
     if not first.mask_image:
         return Start(latents, timesteps)
+    mask = torch.cat([originals.mask(spec, dtype) for spec in specs])
+    if reads_mask or clean is None:
+        masked = torch.cat([originals.latents(spec, own, dtype, masked=True) for spec, own in pairs])
+        return Start(latents, timesteps, beside=torch.cat([mask, masked], dim=1))
     for spec, own in pairs:
         originals.spend(spec, own)
-    mask = torch.cat([originals.mask(spec, dtype) for spec in specs])
     return Start(latents, timesteps, Kept(clean, noise, mask))
 
 

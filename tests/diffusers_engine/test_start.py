@@ -10,10 +10,12 @@ import pytest
 import torch
 
 from sdnb import inputs, models, runner
+from sdnb.defaults import check
 from sdnb.diffusers_engine import DiffusersEngine, loading, start
 from sdnb.engine import Group
+from sdnb.errors import ModelError
 
-from .tiny import SIDE, apart, pipeline, plain, spec_of
+from .tiny import SIDE, apart, pipeline, plain, spec_of, write_inpainting, write_sd, write_sdxl
 
 BOUND = 2  # of 255
 NAMES = [
@@ -92,6 +94,26 @@ def test_inpainting_is_that_of_diffusers(engine, sd, sdxl, name):
         for spec, picture in zip(specs, draw(engine, model, specs, image, mask), strict=True):
             assert not picture.error, picture.error
             assert apart(picture.image, reference(model, spec, image, mask)) <= BOUND
+
+
+@pytest.mark.parametrize("name", ["euler_a", "dpmpp_2m"])
+def test_a_model_made_for_inpainting_reads_the_mask(engine, models_folder, name):
+    """Nine channels: latents, mask and the picture without what lies under it, for SD and XL."""
+    image, mask = gradient(), half()
+    for write in (write_sd, write_sdxl):
+        folder = models_folder / f"fills-{write.__name__}"
+        model = models.Model(folder.name, folder) if folder.exists() else write_inpainting(folder, write)
+        assert models.capabilities(model).inpaints
+        given = {"init_image": image.digest, "mask_image": mask.digest}
+        specs = [
+            spec_of(model, scheduler=name, seed=i, strength=s, **given) for i, s in enumerate((1.0, 0.6))
+        ]
+        for spec, picture in zip(specs, draw(engine, model, specs, image, mask), strict=True):
+            assert not picture.error, picture.error
+            assert apart(picture.image, plain(model, spec, image=image.image, mask_image=mask.image,
+                                              strength=spec.strength)) <= BOUND  # fmt: skip
+        with pytest.raises(ModelError, match="fills in masks; give it a picture with --init"):
+            check(spec_of(model, init_image=image.digest), models.capabilities(model))
 
 
 def test_what_is_outside_of_the_mask_is_kept(engine, sd, monkeypatch):

@@ -130,7 +130,17 @@ def write_sd(folder: Path, prediction: str = "epsilon", **unet) -> Model:
     return Model(folder.name, folder)
 
 
-def write_sdxl(folder: Path) -> Model:
+def write_inpainting(folder: Path, write=write_sd) -> Model:
+    """Write a tiny pipeline whose UNet reads a mask and the picture around it beside the latents."""
+    model = write(folder, in_channels=9)
+    index = folder / "model_index.json"
+    said = json.loads(index.read_text())
+    said["_class_name"] = said["_class_name"].replace("Pipeline", "InpaintPipeline")
+    index.write_text(json.dumps(said))
+    return model
+
+
+def write_sdxl(folder: Path, **unet) -> Model:
     """Write a tiny Stable Diffusion XL pipeline."""
     from diffusers import StableDiffusionXLPipeline
     from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -151,6 +161,7 @@ def write_sdxl(folder: Path) -> Model:
             projection_class_embeddings_input_dim=8 * 6 + 32,
             transformer_layers_per_block=(1, 1),
             use_linear_projection=True,
+            **unet,
         ),
         scheduler=scheduler_of(),
         add_watermarker=False,
