@@ -1,8 +1,9 @@
 """Models of the hub: what its cache on this machine holds, what is missing, and the download.
 
-Asking and downloading are done by huggingface_hub, with its cache, its token, its resuming of broken
-downloads, ``HF_HUB_OFFLINE`` and ``HF_ENDPOINT``. A download runs in a process of its own: that can be
-ended within a moment, whatever the transport, and what is there by then is resumed the next time.
+Asking and downloading are done by huggingface_hub, with its cache, its token, ``HF_HUB_OFFLINE`` and
+``HF_ENDPOINT``. A download runs in a process of its own: that can be ended within a moment, whatever the
+transport. The files that are complete by then are kept; the one that was on its way begins anew, or goes on
+where huggingface_hub's version resumes it.
 
 Only what is drawn with is downloaded: configurations, tokenizers and safetensors; of weights that are there
 twice the ``fp16`` variant where half precision is used. A revision that is complete on this machine is never
@@ -28,6 +29,7 @@ from sdnb.model_folder import PICKLES, WEIGHED
 __all__ = ["Remote", "amount", "cached", "fetch", "find"]
 
 _CONFIGS = (".json", ".txt", ".model")
+_ON_THE_WAY = "*.*.incomplete"  # of one process alone; those without a middle part are resumed by others
 _LOOK = 0.2  # seconds between looks at the download
 _TIMEOUT = 10  # seconds for an answer of the hub
 _CHILD = """
@@ -225,7 +227,7 @@ def fetch(
     on_progress : callable
         Is given the bytes that are there and the bytes in all, a few times a second.
     cancel : Event
-        Set from any thread, ends the download at once; it is resumed the next time.
+        Set from any thread, ends the download at once; complete files are kept.
 
     Returns
     -------
@@ -239,26 +241,32 @@ def fetch(
     """
     total = sum(size for _, size in files)
     blobs = remote.path.parents[1] / "blobs"
-    room = shutil.disk_usage(remote.path).free + _begun(blobs)
+    strangers = set(blobs.glob(_ON_THE_WAY))
+    room = shutil.disk_usage(remote.path).free
     if total > room:
         raise ModelError(f"{remote.name} is {amount(total)}, and the disk has room for {amount(room)}")
     on_progress(0, total)
 
     def look() -> None:
         there = sum(size for name, size in files if (remote.path / name).exists())
-        on_progress(min(there + _begun(blobs), total), total)
+        begun = sum(map(_size, set(blobs.glob("*.incomplete")) - strangers))
+        on_progress(min(there + begun, total), total)
 
-    return _run(remote.name, remote.commit, [name for name, _ in files], look, cancel)
+    whole = False
+    try:
+        whole = _run(remote.name, remote.commit, [name for name, _ in files], look, cancel)
+    finally:
+        if not whole:
+            for file in set(blobs.glob(_ON_THE_WAY)) - strangers:
+                file.unlink(missing_ok=True)
+    return whole
 
 
-def _begun(blobs: Path) -> int:
-    sizes = 0
-    for file in blobs.glob("*.incomplete"):
-        try:
-            sizes += file.stat().st_size
-        except OSError:
-            continue  # it was finished, and renamed, in this moment
-    return sizes
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0  # it was finished, and renamed, in this moment
 
 
 def _run(
@@ -287,7 +295,7 @@ def _run(
             child.stderr.close()
     if child.returncode:
         last = (said.strip().splitlines() or ["no reason given"])[-1]
-        raise ModelError(f"the download of {name} broke off ({last}); run it again to go on where it was")
+        raise ModelError(f"the download of {name} broke off ({last}); run it again, complete files are kept")
     return True
 
 
