@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from sdnb.diffusers_engine import devices
 from sdnb.diffusers_engine.pipelines import Parts, quiet
 
 if TYPE_CHECKING:
@@ -36,13 +38,16 @@ class Decoded:
 def decode(parts: Parts, latents: Sequence[Tensor], out_of_memory: Any) -> list[Decoded]:
     """Decode latents to RGB pictures, with the arithmetic of diffusers' ``VaeImageProcessor``.
 
+    A few at a time, and a very big picture in tiles, whose edges are blended; a note says so.
+
     Parameters
     ----------
     parts : Parts
     latents : sequence of Tensor
         Each ``[channels, height/8, width/8]``, all of one shape.
     out_of_memory : callable
-        Tells whether an exception means that memory ran out; the batch is halved then.
+        Tells whether an exception means that memory ran out: the batch is halved then, and one picture
+        decoded in tiles.
 
     Returns
     -------
@@ -52,20 +57,40 @@ def decode(parts: Parts, latents: Sequence[Tensor], out_of_memory: Any) -> list[
     done: list[Decoded] = []
     area = latents[0].shape[-1] * latents[0].shape[-2] * parts.pixels_per_latent**2
     limit = max(1, _PIXELS_AT_ONCE.get(parts.device.type, 2**18) // area)
+    tiled = area > devices.WHOLE_PIXELS
+    because = "for its size"
     while len(done) < len(latents):
         some = torch.stack(list(latents[len(done) : len(done) + limit]))
         short = False
         try:
-            done += _decode(parts, some)
+            with _tiles(parts.vae, tiled):
+                made = _decode(parts, some)
         except Exception as error:
             if not out_of_memory(error):
                 raise
             short = True
-        if short and len(some) == 1:
+        if not short:
+            for one in made if tiled else ():
+                one.notes.append(f"decoded in tiles, {because}")
+            done += made
+        elif len(some) == 1 and not tiled:
+            tiled, because = True, "for memory ran out"
+        elif len(some) == 1:
             done.append(Decoded(error="memory ran out while the picture was decoded; try a smaller size"))
-        elif short:
+        else:
             limit = max(1, len(some) // 2)
     return done
+
+
+@contextmanager
+def _tiles(vae: Any, on: bool) -> Iterator[None]:
+    """Let a VAE decode in tiles, and leave it as it was."""
+    before = vae.use_tiling
+    vae.use_tiling = on or before
+    try:
+        yield
+    finally:
+        vae.use_tiling = before
 
 
 @torch.inference_mode()

@@ -15,9 +15,12 @@ from pathlib import Path
 
 from sdnb.diffusers_engine import garbage
 
-__all__ = ["PRECISIONS", "device", "dtype", "free_ram", "versions"]
+__all__ = ["PRECISIONS", "WHOLE_PIXELS", "device", "dtype", "free_ram", "versions"]
 
 PRECISIONS = {"cpu": "float32", "cuda": "float16", "mps": "float16"}
+# Above so many pixels a picture is decoded in overlapping tiles; every size that a model was trained for is
+# below. Whole, Stable Diffusion's VAE needs about 4 GB of activations for each 2**20 pixels in float32.
+WHOLE_PIXELS = 2**21
 _DRIVERS = (
     "/proc/driver/nvidia/version",
     "/sys/module/amdgpu/version",

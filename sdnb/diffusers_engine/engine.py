@@ -215,6 +215,7 @@ class DiffusersEngine:
             "engine": self.name,
             "device": device,
             "dtype": devices.dtype(self._dtype, device),
+            "pictures in tiles": f"above {devices.WHOLE_PIXELS / 1e6:.1f} million pixels",
             "safety checker": "on, where a model has one" if self._safety_checker else "off",
             "models in memory": ", ".join(names) or "none",
         }

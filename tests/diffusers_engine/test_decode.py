@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import escape
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 from sdnb.diffusers_engine import DiffusersEngine, decode, denoise
 from sdnb.diffusers_engine.loading import load
 
-from .tiny import apart, render, spec_of
+from .tiny import apart, render, spec_of, write_checked
 
 
 @pytest.fixture
@@ -129,29 +130,7 @@ def test_a_blocked_picture_is_black_and_says_so(engine, sd):
 
 def test_a_real_safety_checker_is_loaded_and_asked(sd, tmp_path):
     """A folder with a safety checker is drawn with it, unless the user switched it off."""
-    import json
-    import shutil
-
-    from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
-    from transformers import CLIPConfig, CLIPImageProcessorPil
-
-    folder = tmp_path / "checked"
-    shutil.copytree(sd.path, folder)
-    vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    config = CLIPConfig(projection_dim=8, vision_config=vision | {"image_size": 30, "patch_size": 10})
-    checker = StableDiffusionSafetyChecker(config)
-    checker.concept_embeds_weights.data.fill_(-10.0)  # every score is above its threshold
-    checker.concept_embeds.data.fill_(1.0)
-    checker.save_pretrained(folder / "safety_checker")
-    size = {"height": 30, "width": 30}
-    CLIPImageProcessorPil(size={"shortest_edge": 30}, crop_size=size).save_pretrained(
-        folder / "feature_extractor"
-    )
-    index = json.loads((folder / "model_index.json").read_text())
-    index["safety_checker"] = ["stable_diffusion", "StableDiffusionSafetyChecker"]
-    index["feature_extractor"] = ["transformers", "CLIPImageProcessor"]
-    (folder / "model_index.json").write_text(json.dumps(index))
-    model = replace(sd, path=folder)
+    model = write_checked(sd, tmp_path / "checked")
     on, off = DiffusersEngine(device="cpu"), DiffusersEngine(device="cpu", safety_checker=False)
     (checked,) = render(on, model, spec_of(sd, num_inference_steps=2))
     assert not np.asarray(checked.image).any()
@@ -160,3 +139,75 @@ def test_a_real_safety_checker_is_loaded_and_asked(sd, tmp_path):
     assert np.asarray(unchecked.image).any()
     assert on.identity(model) != off.identity(model)
     assert load(model, "cpu", "float32", safety_checker=False).safety_checker is None
+
+
+def test_a_blocked_picture_is_kept_and_shown_as_blocked(sd, tmp_path):
+    """From the cell to the store and back: black, with the reason; switched off it is drawn anew."""
+    import sdnb
+    from sdnb import api, desk, settings
+
+    model = write_checked(sd, tmp_path / "checked")
+    ask = {"model": str(model.path), "num_inference_steps": 2, "device": "cpu", "progress": False}
+    for cached in (False, True):
+        results = sdnb.diffuse("red fox", **ask)
+        assert results[0].cached is cached
+        assert results[0].notes == (decode.BLOCKED,)
+        assert not np.asarray(results[0].image).any()
+        assert escape(decode.BLOCKED) in results._repr_mimebundle_()["text/html"]
+    assert "safety checker" in desk.answer("status") and "on, where" in desk.answer("status")
+    settings.activate(settings.Sdnb(safety_checker=False))
+    free = sdnb.diffuse("red fox", **ask)
+    assert not free[0].cached and not free[0].notes
+    assert np.asarray(free[0].image).any()
+    (line,) = [line for line in desk.answer("status").splitlines() if line.startswith("safety checker")]
+    assert line.endswith("off")
+    api.unload()
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """Give the parts of mini, and the latents of a picture that it drew."""
+    from sdnb import models
+
+    engine = DiffusersEngine(device="cpu")
+    model = models.resolve("mini")
+    parts = engine._parts(model)
+    (drawn,) = render(
+        engine, model, spec_of(model, "a red fox", width=256, height=256, num_inference_steps=6)
+    )
+    with torch.inference_mode():
+        pixels = torch.from_numpy(np.array(drawn.image)).permute(2, 0, 1)[None].float() / 127.5 - 1
+        latents = parts.vae.encode(pixels).latent_dist.mean * parts.vae.config.scaling_factor
+    return parts, latents[0]
+
+
+def test_a_very_big_picture_is_decoded_in_tiles(seen, monkeypatch):
+    """Above the limit tiles are decoded, their number says so, and the picture is near the whole one."""
+    parts, latents = seen
+    (whole,) = decode.decode(parts, [latents], denoise.out_of_memory)
+    sides = []
+    hook = parts.vae.decoder.register_forward_pre_hook(lambda module, args: sides.append(args[0].shape[-1]))
+    monkeypatch.setattr(decode.devices, "WHOLE_PIXELS", 256 * 256 - 1)
+    (tiled,) = decode.decode(parts, [latents], denoise.out_of_memory)
+    hook.remove()
+    assert len(sides) > 4 and max(sides) <= 16
+    assert tiled.notes == ["decoded in tiles, for its size"]
+    assert not whole.notes and not parts.vae.use_tiling
+    difference = np.abs(np.asarray(whole.image, np.int16) - np.asarray(tiled.image, np.int16))
+    assert difference.mean() < 4
+
+
+def test_memory_that_runs_out_for_one_picture_is_answered_with_tiles(seen, monkeypatch):
+    """A picture that is too much whole is decoded in tiles, with a note, before it fails."""
+    parts, latents = seen
+    right = parts.vae.decode
+
+    def scarce(some, **options):
+        if not parts.vae.use_tiling:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return right(some, **options)
+
+    monkeypatch.setattr(parts.vae, "decode", scarce)
+    (made,) = decode.decode(parts, [latents], denoise.out_of_memory)
+    assert made.notes == ["decoded in tiles, for memory ran out"]
+    assert np.asarray(made.image).std() > 5

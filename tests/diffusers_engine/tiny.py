@@ -109,7 +109,7 @@ def scheduler_of(prediction: str = "epsilon"):
     )
 
 
-def write_sd(folder: Path, prediction: str = "epsilon", **unet) -> Model:
+def write_sd(folder: Path, prediction: str = "epsilon", scheduler=None, **unet) -> Model:
     """Write a tiny Stable Diffusion pipeline."""
     from diffusers import StableDiffusionPipeline
     from transformers import CLIPTextModel, CLIPTokenizer
@@ -122,7 +122,7 @@ def write_sd(folder: Path, prediction: str = "epsilon", **unet) -> Model:
         text_encoder=CLIPTextModel(text_config(tokenizer)),
         tokenizer=tokenizer,
         unet=tiny_unet(**unet),
-        scheduler=scheduler_of(prediction),
+        scheduler=scheduler or scheduler_of(prediction),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -199,6 +199,31 @@ def write_lora(folder: Path, name: str, model: Model, form: str = "peft", seed: 
     file = folder / f"{name}.safetensors"
     save_file(tensors, file)
     return file
+
+
+def write_checked(model: Model, folder: Path) -> Model:
+    """Write a copy of a model with a safety checker that blocks every picture."""
+    import shutil
+
+    from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+    from transformers import CLIPConfig, CLIPImageProcessorPil
+
+    shutil.copytree(model.path, folder)
+    vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = CLIPConfig(projection_dim=8, vision_config=vision | {"image_size": 30, "patch_size": 10})
+    checker = StableDiffusionSafetyChecker(config)
+    checker.concept_embeds_weights.data.fill_(-10.0)  # every score is above its threshold
+    checker.concept_embeds.data.fill_(1.0)
+    checker.save_pretrained(folder / "safety_checker")
+    size = {"height": 30, "width": 30}
+    CLIPImageProcessorPil(size={"shortest_edge": 30}, crop_size=size).save_pretrained(
+        folder / "feature_extractor"
+    )
+    index = json.loads((folder / "model_index.json").read_text())
+    index["safety_checker"] = ["stable_diffusion", "StableDiffusionSafetyChecker"]
+    index["feature_extractor"] = ["transformers", "CLIPImageProcessor"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return Model(folder.name, folder)
 
 
 def spec_of(model: Model, prompt: str = "red fox", **more) -> ImageSpec:
