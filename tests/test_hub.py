@@ -13,7 +13,7 @@ from sdnb import api, desk, hub, models, single_file
 from sdnb.errors import ModelError
 from sdnb.testing import FakeEngine
 
-from .hub_server import COMMIT, Hub, serve
+from .hub_server import COMMIT, Hub, reach, serve
 from .test_models import weights
 
 CHECKER = ("safety_checker", ["stable_diffusion", "StableDiffusionSafetyChecker"])
@@ -48,18 +48,8 @@ def published(folder: Path, *, size: int = 1000) -> Path:
 @pytest.fixture
 def online(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """Give a hub with one model, and an empty cache, to this process and to those it starts."""
-    from huggingface_hub import constants
-
     with serve(Hub({"tiny/sd": published(tmp_path / "published")})) as made:
-        cache = tmp_path / "hub"
-        for name, value in (("HF_ENDPOINT", made.url), ("HF_HUB_CACHE", str(cache)), ("HF_HUB_OFFLINE", "0")):
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(constants, "ENDPOINT", made.url)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", made.url + "/{repo_id}/resolve/{revision}/{filename}"
-        )
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        reach(made, tmp_path / "hub", monkeypatch)
         yield made
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import socket
 from dataclasses import replace
+from threading import Event
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ import torch
 
 from sdnb import models, single_file
 from sdnb.diffusers_engine import DiffusersEngine, loading, offload
+from sdnb.engine import Group
 from sdnb.errors import ModelError
 
+from ..hub_server import Hub, reach, serve
 from .original import clip, open_clip, unet, vae, write_original
 from .tiny import apart, plain, render, spec_of
 
@@ -109,6 +112,26 @@ def test_a_single_file_that_lacks_a_tensor_is_told(sd, tmp_path):
         save_file({k: v for k, v in tensors.items() if k != gone}, file)
         with pytest.raises(ModelError, match=f"the {part} of tiny lacks some of its tensors"):
             loading.load(replace(sd, name="tiny", file=file), "cpu", "float32", safety_checker=True)
+
+
+def test_a_model_of_the_hub_is_downloaded_by_the_run(sd, tmp_path, monkeypatch):
+    """Planned with its configuration alone, downloaded in the run with word of how far it is, and drawn."""
+    with serve(Hub({"tiny/sd": sd.path})) as hub:
+        reach(hub, tmp_path / "hub", monkeypatch)
+        model = models.resolve("tiny/sd")
+        engine, told = DiffusersEngine(device="cpu", memo={}), []
+        missing = engine.missing(model)
+        assert missing == sum(file.stat().st_size for file in sd.path.rglob("*.safetensors"))
+        spec = spec_of(model)
+        stopped = Event()
+        stopped.set()
+        assert not list(engine.render(Group(model, (spec,)), lambda step: None, stopped))
+        assert engine.missing(model) == missing
+        (picture,) = render(engine, model, spec, on_step=lambda step: told.append(step.note))
+    assert told[0] == f"tiny/sd, 0.0 MB of {missing / 1e6:.1f} MB downloaded"
+    assert "the model to load" in told
+    assert apart(picture.image, plain(sd, spec)) <= 2
+    assert engine.missing(models.resolve("tiny/sd", ask=False)) == 0
 
 
 def test_parts_take_turns_where_the_card_is_small(sd, sdxl, monkeypatch):
