@@ -201,7 +201,8 @@ class Form:
                 self.fields["prompt"].value = cell.body([templates.escape(said.pop("prompt"))])
             for name in ("negative_prompt", "seed", "size"):
                 if name in said:
-                    self.fields[name].value = axes.label(name, value) if (value := said.pop(name)) else ""
+                    value = said.pop(name)
+                    self.fields[name].value = "" if value == "" else axes.label(name, value)
             self._lock.value = True
             left += self._take_more(said)
         return left

@@ -14,6 +14,7 @@ import ipywidgets
 
 from sdnb import api
 from sdnb.errors import RequestError, SdnbError
+from sdnb.panel.field import Field
 from sdnb.panel.gallery import Gallery, OnAction
 from sdnb.panel.words import Words
 from sdnb.picture import Picture
@@ -49,22 +50,14 @@ class History(ipywidgets.VBox):  # type: ignore[misc]
         self._lock = threading.RLock()
         self._busy = False
         self.gallery = Gallery(say.lang)
-        look = {"style": {"description_width": "initial"}}
         self._text = ipywidgets.Text(
-            description=say("history_search"),
-            placeholder=say("history_words"),
-            continuous_update=False,
-            layout={"width": "280px"},
-            **look,
+            description=say("history_search"), placeholder=say("history_words"), continuous_update=False
         )
         self._model = ipywidgets.Dropdown(
-            description=say("history_model"),
-            options=[(say("history_any"), "")],
-            layout={"width": "240px"},
-            **look,
+            description=say("history_model"), options=[(say("history_any"), "")]
         )
-        self._from = ipywidgets.DatePicker(description=say("history_from"), layout={"width": "190px"}, **look)
-        self._to = ipywidgets.DatePicker(description=say("history_to"), layout={"width": "190px"}, **look)
+        self._from = ipywidgets.DatePicker(description=say("history_from"))
+        self._to = ipywidgets.DatePicker(description=say("history_to"))
         self._pinned = ipywidgets.Checkbox(
             description=say("history_pinned"), indent=False, layout={"width": "auto"}
         )
@@ -75,14 +68,12 @@ class History(ipywidgets.VBox):  # type: ignore[misc]
             control.observe(self._changed, "value")
         self._newer.on_click(lambda _: self._turn(-1))
         self._older.on_click(lambda _: self._turn(1))
+        kinds = {self._text: "wide", self._model: "narrow", self._from: "short", self._to: "short"}
+        fields = ipywidgets.Box([Field(control, kind=kind).box for control, kind in kinds.items()])
+        fields.add_class("sdnb-row")
         wraps = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "2px 12px"}
-        super().__init__(
-            [
-                ipywidgets.HBox([self._text, self._model, self._from, self._to, self._pinned], layout=wraps),
-                ipywidgets.HBox([self._newer, self._place, self._older], layout=wraps),
-                self.gallery,
-            ]
-        )
+        pages = ipywidgets.HBox([self._newer, self._place, self._older, self._pinned], layout=wraps)
+        super().__init__([fields, pages, self.gallery])
         self._fill([], 0)
 
     def on_action(self, callback: OnAction) -> None:

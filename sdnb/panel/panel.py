@@ -326,8 +326,11 @@ class Panel:
         self.gallery.layout.display = "none" if grid and self.view.value == "grid" else ""
 
     def _take_file(self, data: bytes, name: str) -> None:
-        """Fill the form from the metadata of a picture."""
-        left = self.form.fill(infotext.from_png(data))
+        """Fill the form from the metadata of a picture, and show it."""
+        said = infotext.from_png(data)
+        if self.tabs.value == "history":
+            self.tabs.value = "create"
+        left = self.form.fill(said)
         self._tell("\n".join([self._words("taken", name=name), *left]))
 
     def _act(self, action: str, picture: Picture) -> None:

@@ -294,6 +294,27 @@ def test_use_and_vary(panel: Panel, engine: FakeEngine) -> None:
     assert [p.spec.seed for p in panel.gallery.pictures] == [11, 12, 13, 14]
 
 
+def test_the_history_gives_back_the_very_picture(panel: Panel, engine: FakeEngine) -> None:
+    """Whatever its prompt holds, seed 0 too: "use these settings" plans its spec, which is in the store."""
+    asked = [
+        {"prompt": r"a \{x|y\} fox", "seed": 0},
+        {"prompt": 'two\n---x\nlines, "quoted"', "negative_prompt": 'a, "b" {c}', "seed": 2**62},
+        {"prompt": "$x {a} (b:1.2)", "clip_skip": 2, "scheduler": "dpmpp_2m?solver_order=3"},
+        {"prompt": "a cat", "size": "128x64", "guidance_scale": 0.0},
+    ]
+    specs = [api.diffuse(progress=False, **settings)[0].spec for settings in asked]
+    for spec in specs:
+        panel.tabs.value = "history"
+        name = next(n for n, t in panel.history.gallery._tiles.items() if t.picture.spec == spec)
+        panel.history.gallery._handle_custom_msg({"kind": "action", "action": "use", "id": name}, [])
+        assert panel.tabs.value == "create" and panel._job.sweep.specs == (spec,)
+    (picture,) = draw(panel)
+    assert picture.cached and picture.spec == specs[-1]
+    panel.tabs.value = "history"
+    panel.gallery._handle_custom_msg({"kind": "file", "name": "a.png"}, [picture.path.read_bytes()])
+    assert panel.tabs.value == "create" and "The settings of a.png" in panel.message.value
+
+
 def test_a_saved_notebook_keeps_the_pictures(panel: Panel) -> None:
     """The static bundle holds the last pictures and needs no widget."""
     before = panel._static()
