@@ -43,6 +43,7 @@ def diffuse(
     dtype: str | None = None,
     cache: bool = True,
     redraw: bool = False,
+    trajectory: bool = False,
     progress: bool | None = None,
     **values: Any,
 ) -> Results:
@@ -69,6 +70,9 @@ def diffuse(
         False neither reads nor writes the store.
     redraw : bool
         Draw again what the store has.
+    trajectory : bool
+        Keep the predicted x0 of every call, decoded, for `Results.trajectory`; what the store has without
+        it is drawn again.
     progress : bool, optional
         ``Sdnb.progress`` unless given.
 
@@ -94,7 +98,7 @@ def diffuse(
     wanted = sweep.request(prompt, values, zips=zip, rows=rows, cols=cols)
     planned = plan(wanted, device=device, dtype=dtype, limit=limit)
     try:
-        return draw(planned, How(device, dtype, cache, redraw), progress=progress).results
+        return draw(planned, How(device, dtype, cache, redraw, frames=trajectory), progress=progress).results
     except Stopped:
         pass
     raise KeyboardInterrupt

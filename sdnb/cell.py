@@ -50,6 +50,8 @@ class Cell:
         What the budgets count; None leaves it to `sdnb.compare`, as for the next.
     reference : int or None
         Steps of its reference.
+    trajectory : bool
+        Whether the way of each picture is kept and shown.
     no_cache, redraw, dry_run, quiet : bool
         As in the options.
     """
@@ -63,6 +65,7 @@ class Cell:
     compare: bool = False
     equal: str | None = None
     reference: int | None = None
+    trajectory: bool = False
     no_cache: bool = False
     redraw: bool = False
     dry_run: bool = False
@@ -105,6 +108,10 @@ def read(line: str, body: str | None, namespace: Mapping[str, Any]) -> Cell:
         raise RequestError("--redraw stores what it draws and --no-cache does not; drop one of the two")
     if only := [name for name in ("equal", "reference") if name in given and not given.get("compare")]:
         raise RequestError(f"--{only[0]} goes with --compare")
+    if given.get("compare") and given.get("trajectory"):
+        raise RequestError(
+            "--compare and --trajectory are two things; without --compare, schedulers go under each other too"
+        )
     prompts = _one_line(scanned.words) if body is None else _prompts(body, scanned.words)
     settings = {option.name for option in OPTIONS if option.kind in ("values", "count")}
     named = {name: given.pop(name) for name in list(given) if name in settings}

@@ -133,6 +133,7 @@ def compare_schedulers(
     >>> found = compare_schedulers("a red fox", scheduler=["euler", "heun"], budget=[9, 19])  # doctest: +SKIP
     >>> found.to_frame().sort_values("psnr")  # doctest: +SKIP
     """
+    _decibels(tolerance)
     wanted = sweep.request(
         prompt, {"scheduler": scheduler, "num_inference_steps": budget, "seed": seed, **settings}
     )
@@ -212,6 +213,12 @@ def plan(
     return Plan(replace(laid, notes=tuple(dict.fromkeys(notes))), spent, budgets, equal, most)
 
 
+def _decibels(tolerance: float) -> float:
+    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not 0 <= tolerance <= 100:
+        raise RequestError(f"tolerance is a number of decibels from 0 to 100, not {tolerance!r}")
+    return float(tolerance)
+
+
 class Comparison:
     """Schedulers side by side; in a notebook a sentence, a grid, a plot and a table.
 
@@ -225,11 +232,9 @@ class Comparison:
     """
 
     def __init__(self, plan: Plan, results: Results, tolerance: float = TOLERANCE) -> None:
-        if isinstance(tolerance, bool) or not (isinstance(tolerance, (int, float)) and 0 <= tolerance < 100):
-            raise RequestError(f"tolerance is a number of decibels from 0 to 100, not {tolerance!r}")
         self.plan = plan
         self.results = results
-        self.tolerance = tolerance
+        self.tolerance = _decibels(tolerance)
 
     @property
     def references(self) -> tuple[Picture, ...]:
@@ -260,7 +265,7 @@ class Comparison:
         tolerance : float, optional
             How many decibels of PSNR below the best still count, that of the comparison unless given.
         """
-        said = verdict.sentence(self.rows, self.tolerance if tolerance is None else tolerance)
+        said = verdict.sentence(self.rows, self.tolerance if tolerance is None else _decibels(tolerance))
         over = f", mean of {self.plan.seeds} seeds" if self.plan.seeds > 1 else ""
         return f"{said} Measured against {self.plan.reference_steps} Euler steps{over}."
 

@@ -73,9 +73,17 @@ class SdnbMagics(Magics):
     def _diffuse(self, line: str, body: str | None) -> Any:
         asked = cell.read(line, body, self._names)
         from sdnb import api
+        from sdnb.results import Results
 
         show: Callable[[Any], Any]
-        how = api.How(asked.device, asked.dtype, not asked.no_cache, asked.redraw, latents=asked.compare)
+        how = api.How(
+            asked.device,
+            asked.dtype,
+            cache=not asked.no_cache,
+            redraw=asked.redraw,
+            latents=asked.compare,
+            frames=asked.trajectory,
+        )
         where: dict[str, Any] = {"device": asked.device, "dtype": asked.dtype, "limit": asked.limit}
         if asked.compare:
             from sdnb import compare
@@ -85,7 +93,8 @@ class SdnbMagics(Magics):
             )
             planned, show = comparison.sweep, partial(compare.Comparison, comparison)
         else:
-            planned, show = api.plan(asked.request, **where), lambda results: results
+            planned = api.plan(asked.request, **where)
+            show = Results.trajectory if asked.trajectory else lambda results: results
         if asked.dry_run:
             print(api.dry_run(planned, how))
             return None

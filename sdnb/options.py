@@ -89,6 +89,9 @@ OPTIONS = (
     ),
     Option("equal", "equal", "WHAT", "what the budgets of --compare count", "choice", EQUAL),
     Option("reference", "reference", "STEPS", "Euler steps of its reference (500 unless told)", "number"),
+    Option(
+        "trajectory", "trajectory", "", "show how each picture comes out of noise, call by call", "switch"
+    ),
     Option("limit", "limit", "N", "most pictures to allow (64 unless told)", "number"),
     Option("device", "device", "DEVICE", "where to draw", "choice", _choices("device")),
     Option("dtype", "dtype", "DTYPE", "precision of the weights", "choice", _choices("dtype")),
@@ -152,6 +155,7 @@ _MANUAL = """
         %%diffuse --scheduler euler,heun --steps 39,20 --zip scheduler,steps
         %%diffuse --negative "blurry, dark",watermark --size 512x768 --out foxes
         %%diffuse --seed random[4] --dry-run
+        %%diffuse --trajectory --scheduler euler,dpmpp_2m_karras --steps 12
         %%diffuse --compare --scheduler euler,heun,unipc --steps 5,10,20,40 --count 3
 
     Defaults are set by %config Sdnb.steps = 30, in IPython's configuration, or as SDNB_STEPS=30.

@@ -15,6 +15,7 @@ from sdnb.picture import CHUNKS, Picture
 from sdnb.settings import current
 from sdnb.spec import ImageSpec
 from sdnb.sweep import Axis, Sweep
+from sdnb.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -142,6 +143,16 @@ class Results(Sequence[Picture]):
             for picture in self
         ]
         return pd.DataFrame(table, columns=settings + told)
+
+    def trajectory(self) -> Trajectory:
+        """Return how the pictures came out of noise, as strips; nothing is drawn.
+
+        Raises
+        ------
+        RequestError
+            They were not drawn with ``diffuse(…, trajectory=True)``.
+        """
+        return Trajectory(self.sweep, self._pictures)
 
     def contact_sheet(self, *, tile: int | None = None, font: str | None = None) -> Image:
         """Draw all on one labelled sheet; see `sdnb.contact_sheet.contact_sheet`.
