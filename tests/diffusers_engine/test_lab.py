@@ -72,9 +72,10 @@ def test_the_way_has_every_call_and_ends_at_the_picture(engine, sd):
     config = engine._shelf.peek(sd.path).scheduler_config
     sigmas = schedules.build("euler", 6, config).sigmas[:6]
     assert [frame.noise for frame in euler.frames] == pytest.approx(sigmas.tolist(), rel=1e-3)
-    far, near = (np.asarray(euler.frames[i].image, float) - np.asarray(euler.image) for i in (0, -1))
-    # WebP smooths the grain of a random model's picture
-    assert np.abs(near).mean() < 15 and 2 * np.abs(near).mean() < np.abs(far).mean()
+    # a random model's picture is grain, which WebP smooths in both
+    (ended,) = euler.with_frames([(0.0, euler.image)]).frames
+    far, near = (np.asarray(euler.frames[i].image, float) - np.asarray(ended.image) for i in (0, -1))
+    assert np.abs(near).mean() < 1 < np.abs(far).mean()
 
 
 def test_what_is_blocked_at_the_end_shows_no_way(engine, sd, monkeypatch):
