@@ -1,4 +1,4 @@
-"""Measure every row, print the table, write RESULTS.md: `python -m benchmarks [--full] [ROW ...]`."""
+"""Measure every row, print the table, write RESULTS.md: `python -m benchmarks [--no-full] [ROW ...]`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from statistics import quantiles
 
 import psutil
 
-from benchmarks.rows import FULL, GUIDANCE, ROWS, STEPS, Row
+from benchmarks.rows import GUIDANCE, ROWS, STEPS, Row
 
 HERE = Path(__file__).resolve().parent
-NAMES = {row.__name__: row for row in (*ROWS, *FULL)}
+NAMES = [row.__name__ for row in ROWS]
+RESULTS = HERE / "RESULTS.md"
+NOTES = "\n## Notes\n"
 QUIET = {f"{name}_VERBOSITY": "error" for name in ("TRANSFORMERS", "DIFFUSERS")} | {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1"
 }
@@ -29,8 +31,9 @@ ABOUT = """\
 sdnb against plain diffusers with the same settings (`plain.py`), both in one run and in the order A B B A;
 each row in a process and with a store of its own; both sides must draw the same pictures. `mini` draws
 {steps} steps at guidance {guidance:g}. A figure is the median of the rounds' ratios, the spread their
-quartiles; "a against b" is sdnb against plain. `make bench` measures again; `OMP_NUM_THREADS=1` steadies it
-where others use the cores, since threads that wait for each other suffer most from that.
+quartiles; "a against b" is sdnb against plain. `make bench` measures again and keeps the notes at the end;
+`OMP_NUM_THREADS=1` steadies it where others use the cores, since threads that wait for each other suffer
+most from that.
 """
 
 
@@ -80,24 +83,32 @@ def table(rows: list[Row]) -> list[str]:
     return lines
 
 
+def write(about: list[str], rows: list[Row]) -> None:
+    """Write RESULTS.md: what was measured so far, and the notes that people have written at its end."""
+    before = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else ""
+    notes = NOTES + before.partition(NOTES)[2]
+    said = [f"- {line}" for line in about]
+    lines = [ABOUT.format(steps=STEPS, guidance=GUIDANCE), *said, "", *table(rows), ""]
+    RESULTS.write_text("\n".join(lines) + notes, encoding="utf-8")
+
+
 def main() -> None:
     """Measure the rows that are asked for; all of them make RESULTS.md."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"one or more of {', '.join(NAMES)}")
-    parser.add_argument("--full", action="store_true", help="the full-size model as well: 10 GB of memory")
-    parser.add_argument("--note", action="append", default=[], help="a line for RESULTS.md")
+    parser.add_argument(
+        "--no-full", action="store_true", help="leave out the full-size model: 7 GB of memory"
+    )
     asked = parser.parse_args()
     if unknown := [name for name in asked.rows if name not in NAMES]:
         parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(NAMES)}")
     compileall.compile_dir(HERE.parent / "sdnb", quiet=1)  # as installing does
     about, rows = machine(), []
-    for name in asked.rows or [row.__name__ for row in (*ROWS, *(FULL if asked.full else ()))]:
+    for name in asked.rows or NAMES[: -1 if asked.no_full else None]:
         print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
         rows += measure(name)
         if not asked.rows:
-            said = [f"- {line}" for line in [*about, *asked.note]]
-            lines = [ABOUT.format(steps=STEPS, guidance=GUIDANCE), *said, "", *table(rows), ""]
-            (HERE / "RESULTS.md").write_text("\n".join(lines), encoding="utf-8")
+            write(about, rows)
     print("\n".join(table(rows)))
 
 

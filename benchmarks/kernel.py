@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-__all__ = ["Kernel", "alternate"]
+__all__ = ["Kernel", "alternate", "clock_unet"]
 
 _UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
 
@@ -53,7 +53,10 @@ class Kernel:
         return perf_counter() - self.began
 
     def run(self, cell: str) -> dict[str, Any]:
-        """Run a cell; return its `seconds`, and the `peak` of the process's memory in bytes."""
+        """Run a cell; return its `seconds`, its `value` if that is a number, and the `peak` of the memory.
+
+        The peak is that of the process since it began, in bytes.
+        """
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(cell) + "\n")
         self._process.stdin.flush()
@@ -86,6 +89,23 @@ def alternate(
     return found
 
 
+def clock_unet() -> list[float]:
+    """Return a list that gets the seconds of every call of a UNet from now on, whoever calls it."""
+    from diffusers import UNet2DConditionModel
+
+    seconds: list[float] = []
+    forward = UNet2DConditionModel.forward
+
+    def clocked(*arguments: Any, **keywords: Any) -> Any:
+        began = perf_counter()
+        answer = forward(*arguments, **keywords)
+        seconds.append(perf_counter() - began)
+        return answer
+
+    UNet2DConditionModel.forward = clocked
+    return seconds
+
+
 def _serve() -> None:
     """Run the cells that come by standard input; what they print goes nowhere."""
     from IPython.core.interactiveshell import InteractiveShell
@@ -99,7 +119,9 @@ def _serve() -> None:
             seconds = perf_counter() - began
             error = result.error_before_exec or result.error_in_exec
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
-            reply = {"seconds": seconds, "peak": peak, "error": repr(error) if error else ""}
+            value = result.result if isinstance(result.result, (int, float)) else None
+            said = repr(error) if error else ""
+            reply = {"seconds": seconds, "value": value, "peak": peak, "error": said}
             replies.write(json.dumps(reply) + "\n")
 
 

@@ -32,18 +32,27 @@ diffusers.utils.logging.disable_progress_bar()
 
 
 def load(folder: str) -> StableDiffusionPipeline:
-    """Load a model's folder."""
-    pipe = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
+    """Load a model's folder in full precision, which is what a CPU is fastest with."""
+    pipe = StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
-def picture(pipe: StableDiffusionPipeline, prompt: str, seed: int, steps: int, guidance: float) -> Image:
-    """Draw one picture."""
+def picture(
+    pipe: StableDiffusionPipeline,
+    prompt: str,
+    seed: int,
+    steps: int,
+    guidance: float,
+    side: int | None = None,
+) -> Image:
+    """Draw one picture, as large as the model was made for unless told."""
     return pipe(
         prompt,
         num_inference_steps=steps,
         guidance_scale=guidance,
+        height=side,
+        width=side,
         generator=torch.Generator("cpu").manual_seed(seed),
     ).images[0]
 
@@ -76,8 +85,9 @@ def png_grid(images: list[Image], rows: int, cols: int) -> bytes:
 
 
 def make_full_size(mini: str, folder: str) -> None:
-    """Write a model as large as Stable Diffusion 1.5, its weights random: 4.3 GB that cost the same."""
+    """Write a model as large as Stable Diffusion 1.5, its weights random: 2.1 GB of halves, as it comes."""
     torch.manual_seed(0)
+    torch.set_default_dtype(torch.float16)
     tokenizer = CLIPTokenizer.from_pretrained(f"{mini}/tokenizer", model_max_length=77)
     text = CLIPTextConfig(
         hidden_size=768,

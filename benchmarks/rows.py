@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import count
@@ -18,7 +18,7 @@ from time import perf_counter
 
 from benchmarks.kernel import Kernel, alternate
 
-__all__ = ["FULL", "ROWS", "Row"]
+__all__ = ["ROWS", "Row"]
 
 MINI = str(Path(__file__).resolve().parent.parent / "sdnb" / "mini")
 STEPS, GUIDANCE = 20, 4.0
@@ -67,35 +67,57 @@ def _ratio(
     return Row(what, "x", goal, not gain, figures, said)
 
 
-def _race(ours: str, theirs: str, rounds: int, model: str = MINI) -> tuple[list[float], list[float]]:
+def _race(
+    ours: str, theirs: str, rounds: int, more: Mapping[str, str] | None = None
+) -> tuple[list[float], list[float]]:
     """Time two cells, each in a process of its own where both have drawn once; `seed` is new each time.
 
     In one process the thread pools of the two sides would get into each other's way.
     """
+    with _settings() as settings:
+        settings |= more or {}
+        with Kernel(settings) as a, Kernel(settings) as b:
+            a.run("import sdnb")
+            b.run(f"from benchmarks import plain\npipe = plain.load({MINI!r})")
+            for side, kernel, cell in (("a", a, ours), ("b", b, theirs)):
+                kernel.run(f"seed = 0\nfound = {cell}")
+                _save(kernel, settings, side)
+            _check_same(settings)
+            seeds = count(100, 100)
+
+            def timed(kernel: Kernel, cell: str) -> float:
+                seconds: float = kernel.run(f"seed = {next(seeds)}\nfound = {cell}")["seconds"]
+                return seconds
+
+            return alternate(lambda: timed(a, ours), lambda: timed(b, theirs), rounds)
+
+
+def _save(kernel: Kernel, settings: Mapping[str, str], side: str) -> None:
+    """Write the pictures that a kernel has found to files named after its side."""
+    folder = Path(settings["SDNB_CACHE_DIR"]).parent
+    kernel.run(
+        f"for i, one in enumerate(found):\n    getattr(one, 'image', one).save(f'{folder}/{side}{{i}}.png')"
+    )
+
+
+def _check_same(settings: Mapping[str, str]) -> None:
+    """Make sure that both sides have done the same work."""
     import numpy as np
     from PIL import Image
 
-    with _settings() as settings, Kernel(settings) as a, Kernel(settings) as b:
-        a.run("import sdnb")
-        b.run(f"from benchmarks import plain\npipe = plain.load({model!r})")
-        folder = Path(settings["SDNB_CACHE_DIR"]).parent
-        for side, kernel, cell in (("a", a, ours), ("b", b, theirs)):
-            kernel.run(f"seed = 0\nfound = {cell}")
-            kernel.run(
-                "for i, one in enumerate(found):\n"
-                f"    getattr(one, 'image', one).save(f'{folder}/{side}{{i}}.png')"
-            )
-        for file in sorted(folder.glob("a*.png")):
-            one, other = (np.asarray(Image.open(f), int) for f in (file, file.with_name(f"b{file.name[1:]}")))
-            if (apart := np.abs(one - other).max()) > 2:
-                raise RuntimeError(f"{file.name}: {apart} levels apart, so this is not the same work")
-        seeds = count(100, 100)
+    files = sorted(Path(settings["SDNB_CACHE_DIR"]).parent.glob("a*.png"))
+    for file in files:
+        one, other = (np.asarray(Image.open(f), int) for f in (file, file.with_name(f"b{file.name[1:]}")))
+        if (apart := np.abs(one - other).max()) > 2:
+            raise RuntimeError(f"{file.name}: {apart} levels apart, so this is not the same work")
+    if not files:
+        raise RuntimeError("nothing was drawn")
 
-        def timed(kernel: Kernel, cell: str) -> float:
-            seconds: float = kernel.run(f"seed = {next(seeds)}\nfound = {cell}")["seconds"]
-            return seconds
 
-        return alternate(lambda: timed(a, ours), lambda: timed(b, theirs), rounds)
+def _threads() -> list[tuple[str, dict[str, str]]]:
+    """Return what a row is measured with: the threads of the environment, and one if they are more."""
+    one = {"OMP_NUM_THREADS": "1"}
+    return [("", {})] + ([] if os.environ.get("OMP_NUM_THREADS") == "1" else [(", one thread", one)])
 
 
 def warm() -> list[Row]:
@@ -113,14 +135,22 @@ def sweep() -> list[Row]:
     """Draw four prompts with four seeds; sdnb keeps the pictures in its store meanwhile."""
     ours = f"sdnb.diffuse({PROMPTS}, seed=range(seed, seed + 4), **{SAME})"
     theirs = f"plain.sweep(pipe, {PROMPTS}, range(seed, seed + 4), {STEPS}, {GUIDANCE})"
-    return [_ratio("4x4 prompt x seed sweep: plain loop / sdnb", 2.5, *_race(ours, theirs, 4), gain=True)]
+    what = "4x4 prompt x seed sweep: plain loop / sdnb"
+    return [
+        _ratio(what + said, None if said else 2.5, *_race(ours, theirs, 4, more), gain=True)
+        for said, more in _threads()
+    ]
 
 
 def compare() -> list[Row]:
     """Draw one picture with eight schedulers."""
     ours = f"sdnb.diffuse({FOX!r}, seed=seed, **{SAME | {'scheduler': SCHEDULERS}})"
     theirs = f"plain.compare(pipe, {FOX!r}, seed, {STEPS}, {GUIDANCE})"
-    return [_ratio("8 schedulers compared: plain / sdnb", 1.5, *_race(ours, theirs, 6), gain=True)]
+    what = "8 schedulers compared: plain / sdnb"
+    return [
+        _ratio(what + said, None if said else 1.5, *_race(ours, theirs, 6, more), gain=True)
+        for said, more in _threads()
+    ]
 
 
 def again() -> list[Row]:
@@ -252,18 +282,43 @@ def notebook() -> list[Row]:
 
 
 def full() -> list[Row]:
-    """Draw one step at 512x512 with a model of the size of Stable Diffusion 1.5, its weights random."""
-    with TemporaryDirectory(prefix="sdnb-bench-") as folder:
+    """Draw 512x512 in one step with a model of the size of Stable Diffusion 1.5, its weights random.
+
+    Each time in a new process, after a small picture, so that loading is not in the figure; the peak of
+    the memory has it in.
+    """
+    steps: tuple[list[float], list[float]] = ([], [])
+    peaks: tuple[list[float], list[float]] = ([], [])
+    with TemporaryDirectory(prefix="sdnb-bench-") as folder, _settings() as settings:
         make = f"from benchmarks import plain; plain.make_full_size({MINI!r}, {folder!r})"
-        subprocess.run([sys.executable, "-c", make], check=True)
-        settings = {**SAME, "num_inference_steps": 1, "model": folder, "cache": False}
-        ours = f"sdnb.diffuse({FOX!r}, seed=seed, **{settings})"
-        times = _race(ours, f"[plain.picture(pipe, {FOX!r}, seed, 1, {GUIDANCE})]", 4, folder)
-    return [_ratio("full-size SD 1.5, one step: plain / sdnb", 1.0, *times, gain=True)]
+        subprocess.run([sys.executable, "-c", make], check=True, cwd=Path(__file__).parent.parent)
+        same = {**SAME, "num_inference_steps": 1, "model": folder, "cache": False}
+        ours = f"found = sdnb.diffuse({FOX!r}, seed=1, size=side, **{same})"
+        theirs = f"found = [plain.picture(pipe, {FOX!r}, 1, 1, {GUIDANCE}, side)]"
+
+        def once(which: int, load: str, cell: str) -> float:
+            with Kernel(settings) as kernel:
+                kernel.run(f"{load}\nside = 64\n{cell}")
+                kernel.run("from benchmarks.kernel import clock_unet\ncalls = clock_unet()")
+                done = kernel.run(f"side = 512\n{cell}")
+                steps[which].append(kernel.run("sum(calls) / len(calls)")["value"])
+                peaks[which].append(done["peak"] / 1e9)
+                _save(kernel, settings, "ab"[which])
+            seconds: float = done["seconds"]
+            return seconds
+
+        start = f"from benchmarks import plain\npipe = plain.load({folder!r})"
+        times = alternate(lambda: once(0, "import sdnb", ours), lambda: once(1, start, theirs), 2)
+        _check_same(settings)
+    what = "full-size SD 1.5 at 512x512"
+    return [
+        _ratio(f"{what}, a picture of one step: plain / sdnb", 1.0, *times, gain=True),
+        _ratio("its step alone: plain / sdnb", None, *steps, gain=True),
+        _ratio("its peak memory: sdnb / plain", 1.1, *peaks, gain=False, unit="GB"),
+    ]
 
 
-ROWS = (warm, sweep, compare, again, one_more, load_ext, first_picture, fifty, notebook)
-FULL = (full,)
+ROWS = (warm, sweep, compare, again, one_more, load_ext, first_picture, fifty, notebook, full)
 
 if __name__ == "__main__":
     # The rows of one name, as JSON on the last line; `__main__` runs each in a process of its own.

@@ -102,6 +102,17 @@ def test_memory_that_runs_out_halves_what_is_decoded_at_once(engine, sd, monkeyp
     assert ["smaller size" in made.error for made in failed] == [True, True]
 
 
+@pytest.mark.parametrize(("side", "wanted"), [(64, [6]), (128, [4, 2])])
+def test_pictures_that_end_together_are_decoded_together(engine, sd, monkeypatch, side, wanted):
+    """Six pictures of one batch take one call of the VAE, or two where they are larger."""
+    parts, calls = engine._parts(sd), []
+    right = parts.vae.decode
+    monkeypatch.setattr(parts.vae, "decode", lambda z, **more: calls.append(len(z)) or right(z, **more))
+    specs = [spec_of(sd, seed=i, width=side, height=side, num_inference_steps=1) for i in range(6)]
+    assert all(picture.pixels is not None for picture in render(engine, sd, *specs))
+    assert calls == wanted
+
+
 class _Checker:
     """Blocks the first picture of each batch, as the checker of a checkpoint reports it."""
 
