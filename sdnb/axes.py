@@ -214,6 +214,8 @@ def write(setting: str, listed: Iterable[Any]) -> str:
         return ",".join(value.short for value in listed)
     if kind.kind in ("number", "size"):
         return ",".join(label(kind.name, value) for value in listed)
+    if kind.kind == "lora":
+        listed = [value or "none" for value in listed]
     return ",".join(value if _PLAIN.fullmatch(value) else quote(value) for value in listed)
 
 

@@ -99,7 +99,7 @@ class FakeEngine:
                 if group.latents:
                     picture = picture.with_latents(_latents(spec))
                 if group.frames:
-                    calls = schedulers.parse(spec.scheduler).evaluations(spec.num_inference_steps)
+                    calls = schedulers.parse(spec.scheduler).evaluations(spec.steps_made)
                     noises = (15.0 * (1 - call / calls) for call in range(calls))
                     picture = picture.with_frames((noise, _stripes(spec, 16)) for noise in noises)
                 yield picture

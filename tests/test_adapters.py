@@ -77,6 +77,7 @@ def test_a_sweep_of_weights(folder, engine, monkeypatch):
     assert results.axes[0].labels == ("(none)", "style:0.5", "style:1", "my detail:2+style:1")
     assert {spec.vae for spec in results.sweep.specs} == {"full"}
     text = results.to_cell()
+    assert "--lora none,style:0.5,style:1," in text
     assert api.plan(cell.parse(text, {}).request).specs == results.sweep.specs
     data = results[3].path.read_bytes()
     assert str(folder).encode() not in data and b"./my" not in data

@@ -25,6 +25,8 @@ from sdnb.errors import ModelError
 __all__ = ["Outfit", "outfit", "wear"]
 
 Outfit = tuple[tuple[str, str, str, float], ...]
+# While a model changes it wears this: should an interrupt come in between, the next one to draw takes it off.
+_CHANGING: Outfit = (("", "", "", 0.0),)
 
 
 def outfit(lora: str, adapters: Sequence[Adapter]) -> Outfit:
@@ -53,6 +55,7 @@ def wear(parts: Parts, wanted: Outfit) -> list[str]:
         return parts.outfit_notes
     _take_off(parts)
     failed = ""
+    parts.outfit = _CHANGING
     try:
         with quiet():
             notes = _put_on(parts, wanted)
@@ -92,6 +95,7 @@ def _put_on(parts: Parts, wanted: Outfit) -> list[str]:
 
 
 def _take_off(parts: Parts) -> None:
+    parts.outfit = _CHANGING
     if parts.own_vae is not None:
         parts.vae, parts.own_vae = parts.own_vae, None
     if any(getattr(part, "peft_config", None) for part in (parts.unet, *parts.text_encoders)):

@@ -102,6 +102,20 @@ def test_runs_that_take_turns_wear_their_own(engine, sd, tmp_path):
     assert engine._parts(sd).outfit == ()
 
 
+def test_an_interrupt_while_it_is_put_on_leaves_nothing(engine, sd, tmp_path, monkeypatch):
+    """A LoRA that was half put on is gone from the next picture."""
+    file = write_lora(tmp_path, "style", sd)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("sdnb.diffusers_engine.adapters._unfit", interrupt)
+        draw(engine, sd, spec_of(sd, lora="style:1"), file)
+    assert apart(draw(engine, sd, spec_of(sd)).image, plain(sd, spec_of(sd))) <= BOUND
+    assert engine._parts(sd).outfit == ()
+
+
 def test_a_lora_of_another_model_is_refused(engine, sd, sdxl, tmp_path):
     """One that fits nowhere, or not in size, is told, and the model draws as before."""
     other = write_lora(tmp_path, "other", sdxl)
