@@ -51,7 +51,9 @@ class CellText:
         self.text = ""
         self.button = ipw.HTML()
         self.button.add_class("sdnb-copy")
-        self.shown = ipw.ToggleButton(description=words("the_cell"), icon="code")
+        self.shown = ipw.ToggleButton(
+            description=words("the_cell"), icon="code", tooltip=words("the_cell_hint")
+        )
         self.shown.layout.width = "auto"
         self.box = ipw.HTML()
         self.box.add_class("sdnb-cell")

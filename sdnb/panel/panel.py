@@ -88,8 +88,10 @@ class Panel:
             pictures.on_action(self._guarded(self._act))
         self.gallery.on_file(self._guarded(self._take_file))
 
+        names = ("create", "sweep", "compare", "history")
         self.tabs = ipw.ToggleButtons(
-            options=[(words(name), name) for name in ("create", "sweep", "compare", "history")]
+            options=[(words(name), name) for name in names],
+            tooltips=[words(f"{name}_hint") for name in names],
         )
         self.tabs.style.button_width = "auto"
         self.tabs.add_class("sdnb-tabs")
@@ -102,13 +104,14 @@ class Panel:
         self.message.add_class("sdnb-message")
         close = self._button("close", self.close, "times")
         close.add_class("sdnb-icon")
-        close.description, close.tooltip, close.layout.width = "", words("close"), "34px"
+        close.description, close.layout.width = "", "34px"
         self._pages = {
             "create": self.create.box, "sweep": self.sweep.box, "compare": self.compare.box,
             "history": self.history,
         }  # fmt: skip
         self.view = ipw.ToggleButtons(
-            options=[(words(f"view_{name}"), name) for name in ("pictures", "grid")]
+            options=[(words(f"view_{name}"), name) for name in ("pictures", "grid")],
+            tooltips=[words("view_hint")] * 2,
         )
         self.view.style.button_width = "auto"
         self.view.add_class("sdnb-tabs")
@@ -200,6 +203,7 @@ class Panel:
 
     def _button(self, key: str, work: Callable[[], object], icon: str, style: str = "") -> Any:
         button = ipw.Button(description=self._words(key), icon=icon, button_style=style)
+        button.tooltip = self._words(key)
         button.layout.width = "auto"
         button.on_click(self._guarded(lambda _: work()))
         return button

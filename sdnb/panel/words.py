@@ -136,6 +136,18 @@ TABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "copied": {"en": "Copied", "es": "Copiado"},
         "copy_failed": {"en": "Show the cell and copy it", "es": "Muestre la celda y cópiela"},
         "the_cell": {"en": "The cell", "es": "La celda"},
+        "the_cell_hint": {
+            "en": "Show the %%diffuse cell that draws exactly this",
+            "es": "Mostrar la celda %%diffuse que dibuja exactamente esto",
+        },
+        "create_hint": {"en": "Draw one or several pictures", "es": "Dibujar una o varias imágenes"},
+        "sweep_hint": {"en": "Vary up to three settings", "es": "Variar hasta tres ajustes"},
+        "compare_hint": {
+            "en": "Compare schedulers at the same cost",
+            "es": "Comparar schedulers con el mismo coste",
+        },
+        "history_hint": {"en": "Everything that was drawn", "es": "Todo lo que se ha dibujado"},
+        "view_hint": {"en": "How the result is shown", "es": "Cómo se muestra el resultado"},
         "no_cell": {
             "en": "What is marked above must be put right first.",
             "es": "Primero hay que corregir lo marcado arriba.",
