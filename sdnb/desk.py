@@ -89,7 +89,9 @@ def model_names() -> list[str]:
         return ["mini"]
 
 
-def _schedulers(_: str) -> str:
+def _schedulers(name: str) -> str:
+    model = models.resolve(name or settings.current().model, ask=False)
+    can = api.engine_for().capabilities(model)
     rows = [
         (
             kind.name,
@@ -100,10 +102,16 @@ def _schedulers(_: str) -> str:
             f"needs {kind.needs}" if kind.needs else "",
         )
         for kind in schedulers.TABLE.values()
-        if not kind.flow
+        if kind.name in can.schedulers
     ]
     head = ("name", "in the web UI", "also with _", "evaluations for N steps", "", "")
-    return _table(head, rows) + "\nAlso NAME_trailing, and NAME?keyword=value for any keyword of the class."
+    lines = [_table(head, rows), "Also NAME_trailing, and NAME?keyword=value for any keyword of the class."]
+    reasons: dict[str, list[str]] = {}
+    for other in schedulers.TABLE:
+        if why := can.unfit(other):
+            reasons.setdefault(why, []).append(other)
+    lines += [f"Not for {model.name}: {', '.join(names)} ({why})." for why, names in reasons.items()]
+    return "\n".join(lines)
 
 
 def _cost(kind: schedulers.Kind) -> str:

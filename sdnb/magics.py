@@ -129,7 +129,7 @@ SdnbMagics.sdnb.__doc__ = """Look after sdnb.
 
     %sdnb status             device, precision, loaded models, store
     %sdnb models [NAME]      models on this machine; what one of them knows
-    %sdnb schedulers         every scheduler name and what it costs
+    %sdnb schedulers [MODEL] the schedulers that fit a model, and what they cost
     %sdnb tokens PROMPT      what a prompt becomes
     %sdnb unload             free the memory of the loaded models
     %sdnb cache [clear]      the store of pictures

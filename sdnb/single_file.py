@@ -7,7 +7,7 @@ Whether a 2.x or XL model predicts noise or velocity cannot be seen in its tenso
 decided by the file's own metadata (``modelspec.prediction_type``), by a tensor named ``v_pred`` (a
 convention of XL checkpoints), by the name of the file (``base`` or ``512`` for 2.x, ``vpred`` or ``v-pred``
 for XL), and else by what is usual: velocity for 2.x, at 768x768, and noise for XL. Where that is wrong,
-``--scheduler "euler?prediction_type=epsilon"`` says it.
+``--scheduler "euler?prediction_type=epsilon"`` says it. One whose unet reads nine channels fills in masks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["CONFIGS", "TOKENIZER", "config_of"]
 
 CONFIGS = Path(__file__).parent / "configs"
 TOKENIZER = CONFIGS / "tokenizer"
-_UNET = "model.diffusion_model."
+_FIRST = "model.diffusion_model.input_blocks.0.0.weight"
 # What a file is when it is no checkpoint, by a piece of a tensor's name; the first that fits.
 _OTHERS = (
     (r"lora|hada_|lokr_", "it holds a LoRA, which goes on top of a model"),
@@ -36,7 +36,8 @@ _OTHERS = (
     (r"^(text_model|transformer\.text_model)\.", "it is a text encoder alone"),
 )
 # What the unet reads when it does not draw from text alone, by the channels of its first layer.
-_READS = {5: "it needs a depth map", 7: "it is an upscaler", 8: "it edits pictures", 9: "it fills in masks"}
+_READS = {5: "it needs a depth map", 7: "it is an upscaler", 8: "it edits pictures by instructions"}
+_INPAINTS = 9
 
 
 def config_of(file: Path) -> Path:
@@ -61,6 +62,8 @@ def config_of(file: Path) -> Path:
     name = file.stem.lower()
     if velocity is None and "v_pred" in tensors:
         velocity = True
+    if tensors[_FIRST]["shape"][1] == _INPAINTS:
+        return CONFIGS / f"{family}-inpainting"
     if family == "sd2" and (not velocity if velocity is not None else _named(name, "base", "512")):
         family = "sd2-base"
     if family == "sdxl" and (velocity if velocity is not None else _named(name, "vpred", "v-pred", "v_pred")):
@@ -70,10 +73,10 @@ def config_of(file: Path) -> Path:
 
 def _refused(tensors: dict[str, Any]) -> str:
     others = [why for pattern, why in _OTHERS if any(re.search(pattern, name) for name in tensors)]
-    first = tensors.get(_UNET + "input_blocks.0.0.weight")
+    first = tensors.get(_FIRST)
     if first is None:
         return others[0] if others else f"its {len(tensors)} tensors are of no model that sdnb knows"
-    if (channels := int(first["shape"][1])) != 4:
+    if (channels := int(first["shape"][1])) not in (4, _INPAINTS):
         return _READS.get(channels, f"its unet reads {channels} channels") + ", not text alone"
     if any(name.startswith("control_model.") for name in tensors):
         return "it is a ControlNet"

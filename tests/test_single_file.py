@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sdnb import single_file
+from sdnb import families, single_file
 from sdnb.errors import ModelError
 
 UNET = "model.diffusion_model."
@@ -54,6 +54,9 @@ def written(file: Path, tensors: dict[str, list[int]], metadata: dict[str, str] 
         ("any", checkpoint(1024) | OPEN_CLIP | VAE, {"modelspec.prediction_type": "epsilon"}, "sd2-base"),
         ("base", checkpoint(1024) | OPEN_CLIP | VAE, {"modelspec.prediction_type": "v"}, "sd2"),
         ("sd_xl_base_1.0", checkpoint(2048) | BOTH | VAE, None, "sdxl"),
+        ("filler", checkpoint(768, 9) | CLIP | VAE, None, "sd1-inpainting"),
+        ("512-inpainting-ema", checkpoint(1024, 9) | OPEN_CLIP | VAE, None, "sd2-inpainting"),
+        ("xl-inpaint", checkpoint(2048, 9) | BOTH | VAE, None, "sdxl-inpainting"),
         ("noob", checkpoint(2048) | BOTH | VAE | {"v_pred": [0]}, None, "sdxl-v"),
         ("some-vpred-1", checkpoint(2048) | BOTH | VAE, None, "sdxl-v"),
     ],
@@ -64,13 +67,13 @@ def test_a_family_is_told_by_shapes_and_prediction_by_what_is_said(
     """1.x, 2.x and XL differ in what the cross attention reads; metadata, tensors and names say the rest."""
     file = written(tmp_path / f"{name}.safetensors", tensors, metadata)
     assert single_file.config_of(file) == single_file.CONFIGS / family
+    assert families.capabilities(single_file.CONFIGS / family, name).inpaints is family.endswith("inpainting")
 
 
 @pytest.mark.parametrize(
     ("tensors", "why"),
     [
-        (checkpoint(768, 9) | CLIP | VAE, "it fills in masks, not text alone"),
-        (checkpoint(768, 8) | CLIP | VAE, "it edits pictures"),
+        (checkpoint(768, 8) | CLIP | VAE, "it edits pictures by instructions, not text alone"),
         (
             checkpoint(1280) | {"conditioner.embedders.0.model.ln_final.weight": [1280]} | VAE,
             "it is a refiner",

@@ -19,7 +19,7 @@ from sdnb.errors import ModelError
 
 from ..hub_server import Hub, reach, serve
 from .original import clip, open_clip, unet, vae, write_original
-from .tiny import apart, plain, render, spec_of
+from .tiny import apart, plain, render, spec_of, write_inpainting
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_the_shipped_configurations_take_every_tensor(name, no_network):
 def test_the_shipped_tokenizers_are_those_of_clip(no_network):
     """Known prompts become the known numbers; the second padding of 2.x and XL is '!'."""
     expected = [49406, 320, 1125, 539, 320, 2368, 49407]
-    for family in ("sd1", "sd2", "sd2-base", "sdxl", "sdxl-v"):
+    for family in sorted({folder.parent.name for folder in single_file.CONFIGS.glob("*/model_index.json")}):
         model = models.Model(family, single_file.CONFIGS / family)
         tokenizer = loading.load_tokenizer(model)
         assert tokenizer("a photo of a cat").input_ids == expected
@@ -97,6 +97,20 @@ def test_the_shipped_tokenizers_are_those_of_clip(no_network):
         loading.load_tokenizer(models.Model("x", single_file.CONFIGS / "sdxl"), "tokenizer_2").pad_token_id
         == 0
     )
+
+
+def test_a_single_file_made_for_inpainting_is_loaded_whole(models_folder, tmp_path, no_network):
+    """Its nine channels arrive as they were written."""
+    model = write_inpainting(models_folder / "tiny-fills")
+    file = write_original(model.path, tmp_path / "tiny.safetensors", family="sd1")
+    parts = [
+        loading.load(each, "cpu", "float32", safety_checker=True)
+        for each in (model, replace(model, name="tiny", file=file))
+    ]
+    for name in ("unet", "vae"):
+        one, other = (getattr(each, name).state_dict() for each in parts)
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
 
 
 def test_a_single_file_that_lacks_a_tensor_is_told(sd, tmp_path):
