@@ -64,8 +64,11 @@ def run(file: Path, **settings: str) -> tuple[Any, int]:
     return notebook, int(peak.text)
 
 
-def tidy(notebook: Any) -> None:
-    """Leave out what differs from run to run, and widgets, which a page without a kernel cannot show."""
+def tidy(notebook: Any, store: str) -> None:
+    """Leave out what differs from run to run, and widgets, which a page without a kernel cannot show.
+
+    Where a cell tells the store's folder, the usual one is written.
+    """
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -74,6 +77,8 @@ def tidy(notebook: Any) -> None:
         cell.id = f"cell-{number:02d}"
         for output in cell.get("outputs", ()):
             output.get("data", {}).pop(WIDGET, None)
+            if "text" in output:
+                output.text = output.text.replace(store, "~/.cache/sdnb")
 
 
 def main() -> None:
@@ -90,7 +95,7 @@ def main() -> None:
             began = time.perf_counter()
             notebook, peak = run(file, SDNB_CACHE_DIR=store, SDNB_GRID_KB=str(GRID_KB), IPYTHONDIR=store)
             seconds = time.perf_counter() - began
-        tidy(notebook)
+        tidy(notebook, store)
         text = nbformat.writes(notebook)
         file.write_text(text + "\n", encoding="utf-8")
         name = file.relative_to(FOLDER).as_posix()
