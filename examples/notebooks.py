@@ -24,9 +24,10 @@ MEMORY = 2 << 30
 # Pictures of one grid in a stored notebook, in 10^3 bytes: all grids together stay under 1 MB.
 GRID_KB = 90
 WIDGET = "application/vnd.jupyter.widget-view+json"
-PEAK = """
+FIGURES = """
 import resource, sys
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 << (20 if sys.platform == "darwin" else 10)))
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(round(used.ru_utime + used.ru_stime), used.ru_maxrss >> (20 if sys.platform == "darwin" else 10))
 """
 
 
@@ -35,8 +36,8 @@ def notebooks() -> list[Path]:
     return sorted(file for file in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in file.parts)
 
 
-def run(file: Path, **settings: str) -> tuple[Any, int]:
-    """Run a notebook; return it with its outputs, and the peak memory of its kernel in MiB.
+def run(file: Path, **settings: str) -> tuple[Any, int, int]:
+    """Run a notebook; return it with its outputs, and its kernel's CPU seconds and peak memory in MiB.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def run(file: Path, **settings: str) -> tuple[Any, int]:
         A cell failed.
     """
     notebook = nbformat.read(file, as_version=4)
-    notebook.cells.append(nbformat.v4.new_code_cell(PEAK))
+    notebook.cells.append(nbformat.v4.new_code_cell(FIGURES))
     client = NotebookClient(
         notebook,
         timeout=600,
@@ -60,8 +61,9 @@ def run(file: Path, **settings: str) -> tuple[Any, int]:
         record_timing=False,
     )
     client.execute(env=os.environ | {"SDNB_PROGRESS": "0"} | settings)
-    (peak,) = notebook.cells.pop().outputs
-    return notebook, int(peak.text)
+    (figures,) = notebook.cells.pop().outputs
+    seconds, peak = map(int, figures.text.split())
+    return notebook, seconds, peak
 
 
 def tidy(notebook: Any, store: str) -> None:
@@ -93,13 +95,13 @@ def main() -> None:
     for file in chosen:
         with tempfile.TemporaryDirectory() as store:
             began = time.perf_counter()
-            notebook, peak = run(file, SDNB_CACHE_DIR=store, SDNB_GRID_KB=str(GRID_KB), IPYTHONDIR=store)
+            notebook, cpu, peak = run(file, SDNB_CACHE_DIR=store, SDNB_GRID_KB=str(GRID_KB), IPYTHONDIR=store)
             seconds = time.perf_counter() - began
         tidy(notebook, store)
         text = nbformat.writes(notebook)
         file.write_text(text + "\n", encoding="utf-8")
         name = file.relative_to(FOLDER).as_posix()
-        print(f"{name:<30}{seconds:6.0f} s{peak:7} MiB{len(text) / 1000:8.0f} kB", flush=True)
+        print(f"{name:<30}{seconds:6.0f} s{cpu:6} CPU s{peak:7} MiB{len(text) / 1000:8.0f} kB", flush=True)
 
 
 if __name__ == "__main__":
