@@ -6,6 +6,7 @@ A model that can draw only so much says so in its ``knows.json``, in English and
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,12 +29,15 @@ def note(name: str, known: Mapping[str, Any] | None, prompt: str) -> str:
     >>> known = {"concepts": [{"en": "fox", "es": "zorro", "synonyms": {"en": ["vixen"], "es": []}}]}
     >>> note("mini", known, "three Foxes at night")
     ''
+    >>> known["concepts"][0]["synonyms"]["es"] = ["raposa ártica"]
+    >>> note("mini", known, "una RAPOSA ARTICA")
+    ''
     >>> note("mini", known, "a red tractor")
     'mini knows nothing that this prompt names; %sdnb models mini lists what it knows'
     """
     if known is None:
         return ""
-    text = " ".join(re.findall(r"\w+", prompt.casefold()))
+    text = _plain(prompt)
     for term in _terms(known):
         if re.search(rf"\b{re.escape(term)}(s|es)?\b", text):
             return ""
@@ -45,4 +49,10 @@ def _terms(known: Mapping[str, Any]) -> Iterator[str]:
         synonyms = concept.get("synonyms", {})
         for term in (concept.get("en"), concept.get("es"), *synonyms.get("en", ()), *synonyms.get("es", ())):
             if term:
-                yield " ".join(re.findall(r"\w+", term.casefold()))
+                yield _plain(term)
+
+
+def _plain(text: str) -> str:
+    """The words in small letters, without accents, as they are often typed."""
+    parts = unicodedata.normalize("NFD", text.casefold())
+    return " ".join(re.findall(r"\w+", "".join(c for c in parts if not unicodedata.combining(c))))
