@@ -121,7 +121,7 @@ class Exam:
         blurred = np.stack([blur(picture) for picture in real])
         self.note("control: real pictures, blurred", self.measure(blurred, plans))
 
-    def pairs(self, count: int = 24) -> None:
+    def pairs(self, count: int = 16) -> None:
         """Two things, beside each other and riding, in combinations that training may see and may not."""
         for relation in ("beside", "riding"):
             for kind in ("seen", "held out"):
@@ -135,7 +135,7 @@ class Exam:
     def schedulers(self) -> None:
         """Four schedulers at ten and twenty steps."""
         before = self.pipe.scheduler
-        plans = evaluation_plans("seen", self.keys, min(32, self.count), seed=1)
+        plans = evaluation_plans("seen", self.keys, min(16, self.count), seed=1)
         for name, kind in SCHEDULERS.items():
             self.pipe.scheduler = kind.from_config(before.config)
             for steps in (10, 20):

@@ -37,23 +37,28 @@ def likeness(picture: np.ndarray, real: np.ndarray, shape: np.ndarray) -> Likene
     shape
         float32 [128, 128] in 0..1: the opacity of the real picture's things.
     """
+    rows, columns = (np.flatnonzero((shape > 0).any(axis)) for axis in (1, 0))
+    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     weights = shape / shape.sum()
-    best, near = np.inf, picture
-    for dy in range(-SHIFT, SHIFT + 1):
-        for dx in range(-SHIFT, SHIFT + 1):
-            moved = _moved(picture, dy, dx)
-            error = float((weights * ((moved - real) ** 2).mean(2)).sum())
-            if error < best:
-                best, near = error, moved
-    similar = structure(near, real)
-    return Likeness(-10 * float(np.log10(max(best, 1e-10))), float((weights * similar).sum()))
+    padded = np.pad(picture, ((SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0)), mode="edge")
 
+    def moved(dy: int, dx: int) -> np.ndarray:
+        top, left = SHIFT - dy, SHIFT - dx
+        return padded[top : top + picture.shape[0], left : left + picture.shape[1]]
 
-def _moved(picture: np.ndarray, dy: int, dx: int) -> np.ndarray:
-    """The picture shifted by whole pixels; its edge is repeated."""
-    rows = np.clip(np.arange(picture.shape[0]) - dy, 0, picture.shape[0] - 1)
-    columns = np.clip(np.arange(picture.shape[1]) - dx, 0, picture.shape[1] - 1)
-    return picture[rows][:, columns]
+    def error(shift: tuple[int, int]) -> float:
+        off = moved(*shift)[box] - real[box]
+        return float((weights[box] * (off * off).mean(2)).sum())
+
+    # Every other shift first, then those around the best.
+    coarse = range(-SHIFT, SHIFT + 1, 2)
+    dy, dx = min(((dy, dx) for dy in coarse for dx in coarse), key=error)
+    near = [
+        (y, x) for y in (dy - 1, dy, dy + 1) for x in (dx - 1, dx, dx + 1) if max(abs(y), abs(x)) <= SHIFT
+    ]
+    best = min(near, key=error)
+    similar = structure(moved(*best), real)
+    return Likeness(-10 * float(np.log10(max(error(best), 1e-10))), float((weights * similar).sum()))
 
 
 def structure(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -12,7 +12,9 @@ from diffusers import StableDiffusionPipeline
 from training import text, unet, vae
 from training.__main__ import Studio
 from training.captions import Plan, caption, draw_plan, evaluation_plans, hidden
+from training.card import card
 from training.concepts import CONCEPTS
+from training.evaluate import Exam, pair_plans, views
 from training.judge import Judge, things
 from training.optimizer import WARM, Optimizer, Report, cosine, orthogonal
 from training.pictures import Painter
@@ -67,6 +69,17 @@ def test_hidden_plans_are_never_drawn() -> None:
     assert not any(hidden(draw_plan(rng, KEYS)) for _ in range(300))
     assert all(hidden(plan) for plan in evaluation_plans("held out", KEYS, 12))
     assert not any(hidden(plan) for plan in evaluation_plans("seen", KEYS, 12))
+
+
+def test_pairs_and_views() -> None:
+    """Pairs are of the relation and kind asked for; views are counted in the plans of training."""
+    for kind in ("seen", "held out"):
+        plans = pair_plans("riding", kind, KEYS, 8)
+        assert {plan.relation for plan in plans} == {"riding"}
+        assert {hidden(plan) for plan in plans} == {kind == "held out"}
+    found = views(KEYS, 4000, plans=2000)
+    assert found["views a thing so far"] == pytest.approx(1300, abs=60)
+    assert 50 < found["views a pair of thing and background so far"] < 80
 
 
 @pytest.mark.parametrize("key", BACKGROUNDS)
@@ -135,6 +148,13 @@ def test_all_stages_run_and_export(painter: Painter, tmp_path: Path) -> None:
     pipe = StableDiffusionPipeline.from_pretrained(tmp_path / "mini")
     pipe.set_progress_bar_config(disable=True)
     assert pipe("a fox", num_inference_steps=2, output_type="np").images.shape == (1, 128, 128, 3)
+    exam = Exam(pipe, painter, 1)
+    exam.things()
+    exam.pairs(1)
+    record = json.loads((tmp_path / "mini" / "trained.json").read_text())
+    text = card(exam.figures | {"dB": 30.9}, 1.5, 3.0, (16, 16, 16), record, 1)
+    assert "| two things riding, held out |" in text and "- dB: 30.9" in text
+    assert exam.figures["control: real pictures, blurred"]["top1"] == 1.0
     again = Studio(painter, tmp_path / "work", tmp_path / "mini", 0.5, watched=4)
     assert again.seconds == {"unet": 0.5}
     assert [line.split()[0] for line in learn(again) if "done" in line] == ["unet"]
