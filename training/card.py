@@ -85,7 +85,8 @@ the schedulers and for two things; one seed a prompt.
 Read the top-1 with care: every concept has one sprite, nearly always in one place, and the judge looks at outline and
 colour at 32x32, so it saturates, and a smudged picture counts as right; fidelity is the measure that tells smudged from
 sharp. What is held out is combinations; every sprite has been seen, by the autoencoder too. The controls show that both
-can fail: pictures judged by each other's labels, and real pictures blurred by two pixels.
+can fail: pictures judged by each other's labels, and real pictures blurred by two pixels. What is drawn is
+still less like the real thing than the real thing blurred.
 
 {figures}
 
@@ -114,8 +115,9 @@ _HISTORY = """\
 The autoencoder, the text encoder and the UNet's
 first 47 minutes (2,200 steps, pictures moved by up to four pixels) were made stage by stage with these functions, by a
 script that is not kept; then `python -m training --hours 0.58`, 910 steps on one thread of two busy cores, showed the
-UNet pictures that are moved less and more pairs."""
-_NOTHING = "A run from nothing takes two hours or more on two idle cores."
+UNet pictures that are moved less and more pairs. It brought fidelity from 59 to 74 % (seen), from 62 to 76 % (held out) and
+from 45 to 62 % (two things beside each other)."""
+_NOTHING = "A run from nothing with hours to spend has not been made."
 
 _VARIANTS = """\
 | compared, two shared cores | result |

@@ -74,6 +74,9 @@ def build_tokenizer(folder: Path, seed: int = 0, captions: int = 20_000) -> CLIP
 
 def save_tokenizer(tokenizer: CLIPTokenizer, folder: Path) -> None:
     """Write `tokenizer.json`, for transformers 5, and `vocab.json` and `merges.txt`, for transformers 4."""
+    # What an earlier call padded and cut to would be kept, and hold for everyone who loads the file.
+    tokenizer.backend_tokenizer.no_padding()
+    tokenizer.backend_tokenizer.no_truncation()
     tokenizer.save_pretrained(folder)
     config = folder / "tokenizer_config.json"
     settings = json.loads(config.read_text("utf-8"))

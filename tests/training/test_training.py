@@ -148,6 +148,8 @@ def test_all_stages_run_and_export(painter: Painter, tmp_path: Path) -> None:
     pipe = StableDiffusionPipeline.from_pretrained(tmp_path / "mini")
     pipe.set_progress_bar_config(disable=True)
     assert pipe("a fox", num_inference_steps=2, output_type="np").images.shape == (1, 128, 128, 3)
+    saved = json.loads((tmp_path / "mini" / "tokenizer" / "tokenizer.json").read_text())
+    assert saved["padding"] is None and saved["truncation"] is None
     exam = Exam(pipe, painter, 1)
     exam.things()
     exam.pairs(1)
