@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from sdnb.api import diffuse, last
-    from sdnb.compare import Comparison, compare_schedulers
+    from sdnb.compare import compare_schedulers
+    from sdnb.comparison import Comparison
     from sdnb.errors import SdnbError
     from sdnb.panel.panel import Panel
     from sdnb.picture import Picture
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Comparison": "compare",
+    "Comparison": "comparison",
     "ImageSpec": "spec",
     "Panel": "panel.panel",
     "Picture": "picture",

@@ -86,12 +86,10 @@ class SdnbMagics(Magics):
         )
         where: dict[str, Any] = {"device": asked.device, "dtype": asked.dtype, "limit": asked.limit}
         if asked.compare:
-            from sdnb import compare
+            from sdnb import compare, comparison
 
-            comparison = compare.plan(
-                asked.request, equal=asked.equal, reference_steps=asked.reference, **where
-            )
-            planned, show = comparison.sweep, partial(compare.Comparison, comparison)
+            plan = compare.plan(asked.request, equal=asked.equal, reference_steps=asked.reference, **where)
+            planned, show = plan.sweep, partial(comparison.Comparison, plan)
         else:
             planned = api.plan(asked.request, **where)
             show = Results.trajectory if asked.trajectory else lambda results: results

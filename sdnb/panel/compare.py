@@ -11,6 +11,7 @@ import ipywidgets as ipw
 
 from sdnb import api, axes, cell, compare, schedulers
 from sdnb.budget import EQUAL
+from sdnb.comparison import Comparison, Plan
 from sdnb.errors import SdnbError
 from sdnb.panel.field import Field
 from sdnb.panel.form import Form, checked
@@ -127,5 +128,5 @@ def _offered(name: str) -> bool:
     return not scheduler.kind.needs or find_spec(scheduler.kind.needs) is not None
 
 
-def _html(plan: compare.Plan, results: Results) -> str:
-    return compare.Comparison(plan, results)._repr_mimebundle_()["text/html"]
+def _html(plan: Plan, results: Results) -> str:
+    return Comparison(plan, results)._repr_mimebundle_()["text/html"]
