@@ -43,8 +43,9 @@ train: .venv/.base .venv/.train  ## train mini: make train HOURS=2
 evaluate: .venv/.base .venv/.train  ## the figures of mini
 	$(BIN)/python -m training.evaluate
 
-pictures: .venv/.base .venv/.lab  ## draw the pictures of the README again
+pictures: .venv/.base .venv/.lab .venv/.test  ## draw the pictures of the README again
 	$(BIN)/python examples/pictures.py
+	SDNB_SCREENSHOTS=$(CURDIR)/examples/pictures $(BIN)/pytest -m browser -k with_mini tests/browser/test_panel.py
 
 notebooks: .venv/.base .venv/.lab .venv/.test  ## run the examples again and store their outputs
 	$(BIN)/python examples/notebooks.py

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from sdnb import api, hub, models, schedulers, settings
 from sdnb.errors import ModelError, RequestError, unknown
 
-__all__ = ["ANSWERS", "answer", "model_names"]
+__all__ = ["ANSWERS", "WORDS", "answer", "model_names"]
 
 
 def answer(line: str) -> str:
@@ -27,9 +27,9 @@ def answer(line: str) -> str:
     """
     word, _, rest = line.strip().partition(" ")
     if not word:
-        raise RequestError("%sdnb is followed by one of: " + ", ".join(ANSWERS))
+        raise RequestError("%sdnb is followed by one of: " + ", ".join(WORDS))
     if word not in ANSWERS:
-        raise unknown("answer of %sdnb", word, ANSWERS)
+        raise unknown("answer of %sdnb", word, WORDS)
     return ANSWERS[word](rest.strip())
 
 
@@ -167,6 +167,8 @@ ANSWERS: Mapping[str, Callable[[str], str]] = {
     "cache": _cache,
     "config": _config,
 }
+#: All that may follow ``%sdnb``; the panel is shown, not answered.
+WORDS = (*ANSWERS, "panel")
 
 
 def _aligned(facts: Mapping[str, str]) -> str:

@@ -149,7 +149,7 @@ def _matcher(shell: InteractiveShell) -> Callable[[str], list[str]]:
         if magic == "diffuse":
             return cell.complete(line, schedulers=schedulers.names(), models=desk.model_names())
         if magic == "sdnb" and " " not in line:
-            return [word for word in (*desk.ANSWERS, "panel") if word.startswith(line)]
+            return [word for word in desk.WORDS if word.startswith(line)]
         return []
 
     return sdnb_matcher

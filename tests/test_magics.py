@@ -223,6 +223,14 @@ def test_sdnb_answers(
     assert expected[word] in capsys.readouterr().out
 
 
+def test_the_panel(shell: InteractiveShell, engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    """%sdnb panel gives one, in the language that is named."""
+    panel = cell(shell, "%sdnb panel es")
+    assert isinstance(panel, sdnb.Panel) and panel.generate.description == "Generar"
+    panel.close()
+    assert "known: en, es" in refused(shell, "%sdnb panel fr", capsys)
+
+
 def test_tokens(shell: InteractiveShell, engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
     """A prompt's tokens are counted and shown chunk by chunk."""
     cell(shell, "%sdnb tokens a red fox")

@@ -9,6 +9,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from PIL import Image
 
 from tests.browser.test_grid import FAKE
 
@@ -41,6 +42,11 @@ def press(panel: Any, name: str) -> None:
     panel.get_by_role("button", name=re.compile(rf"^\W*{name}$")).click()
 
 
+def counted(panel: Any, text: str) -> None:
+    """Wait until the number and the cost say so."""
+    panel.locator(".sdnb-actions .sdnb-hint", has_text=text).wait_for()
+
+
 def tiles(panel: Any) -> Any:
     """Return the pictures that have come."""
     return panel.locator(".sdnb-tile[aria-busy=false] img:visible")
@@ -51,7 +57,10 @@ def keep(panel: Any, name: str) -> None:
     if folder := os.environ.get("SDNB_SCREENSHOTS"):
         Path(folder).mkdir(exist_ok=True)
         panel.page.mouse.move(0, 0)
-        panel.screenshot(path=Path(folder) / f"{name}.png")
+        file = Path(folder) / f"{name}.png"
+        panel.screenshot(path=file, style="#toast-container, .Toastify {display: none}")
+        with Image.open(file) as taken:
+            taken.convert("RGB").quantize(256).save(file, optimize=True)
 
 
 def test_create_copy_and_save(shown: Any) -> None:
@@ -63,7 +72,7 @@ def test_create_copy_and_save(shown: Any) -> None:
     write(panel, "Steps", "3")
     write(panel, "Prompt", "a red fox")
     write(panel, "Count", "2")
-    panel.get_by_text("2 pictures").wait_for()
+    counted(panel, "2 pictures")
     press(panel, "Generate")
     tiles(panel).nth(1).wait_for()
     assert not page.locator(".jp-OutputArea div.sdnb").last.is_visible()
@@ -123,32 +132,33 @@ def test_every_control_is_reached_by_tab(shown: Any) -> None:
 
 def test_create_sweep_and_compare_with_mini(shown: Any) -> None:
     """The three tabs with the real engine; these are the README's pictures of the panel."""
-    page, panel = shown("%load_ext sdnb", width=1060)
+    page, panel = shown("%load_ext sdnb", width=1240)
     page.set_default_timeout(120_000)
+    page.set_viewport_size({"width": 1240, "height": 2400})
     write(panel, "Prompt", "a fox on the moon")
     write(panel, "Seed", "1")
-    write(panel, "Count", "6")
+    write(panel, "Count", "5")
     press(panel, "Generate")
-    tiles(panel).nth(5).wait_for()
-    panel.get_by_text("6 in the store").wait_for()
+    tiles(panel).nth(4).wait_for()
+    counted(panel, "5 in the store")
     keep(panel, "panel-create")
     press(panel, "Sweep")
     write(panel, "Prompt", "a red apple on a green background")
     write(panel, "Values", "2, 4, 20")
     panel.get_by_label("Axis 2").select_option("scheduler")
     write(panel, "Values", "euler, dpmpp_2m", 1)
-    panel.get_by_text("6 pictures").wait_for()
+    counted(panel, "6 pictures")
     press(panel, "The cell")
     press(panel, "Generate")
     panel.locator(".sdnb-result img").nth(5).wait_for()
-    panel.get_by_text("6 in the store").wait_for()
+    counted(panel, "6 in the store")
     keep(panel, "panel-sweep")
     press(panel, "The cell")
     press(panel, "Compare")
     panel.get_by_label("heun", exact=True).uncheck()
-    write(panel, "Budgets", "4, 8, 16")
+    write(panel, "Budgets", "5, 10, 20")
     write(panel, "Steps of the reference", "100")
-    panel.get_by_text("10 pictures").wait_for()
+    counted(panel, "10 pictures")
     press(panel, "Generate")
     panel.locator(".sdnb-result").get_by_text("Measured against 100 Euler steps").first.wait_for()
     keep(panel, "panel-compare")
