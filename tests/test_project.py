@@ -58,23 +58,23 @@ def test_the_readme_names_the_two_commands() -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "README.es.md"])
 def test_the_readme_tells_every_option(name: str) -> None:
-    """The table of options tells options of `%%diffuse`, each once; the `%sdnb` words are real."""
+    """The table of options has each option of `%%diffuse`, once, and no other; every `%sdnb` word is told."""
     text = (ROOT / name).read_text(encoding="utf-8")
     rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `--")]
     told = [flag for row in rows for flag in re.findall(r"`--([\w-]+)`", row)]
-    assert len(told) == len(set(told)) and set(told) <= set(BY_FLAG)
+    assert sorted(told) == sorted(BY_FLAG)
     (words,) = re.findall(r"^`%sdnb` [^:]*: ([^.]*)\.", text, re.M)
-    assert set(re.findall(r"`(\w+)`", words)) <= set(ANSWERS)
+    assert set(re.findall(r"`(\w+)`", words)) == set(ANSWERS)
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.es.md"])
 def test_the_cells_of_the_readme_can_be_read(name: str) -> None:
-    """Each `%%diffuse` cell of the tour gives a sweep of pictures."""
+    """Each `%%diffuse` cell of the tour is planned without a mistake."""
     cells = re.findall(r"^    (%%diffuse[^\n]*(?:\n    \S[^\n]*)+)", (ROOT / name).read_text("utf-8"), re.M)
     assert len(cells) >= 4
     for text in cells:
         read = parse(text.replace("\n    ", "\n"), {"cat": Image.new("RGB", (128, 128))})
-        assert len(api.plan(read.request).specs) > (1 if "--out cat" not in text else 0)
+        assert api.plan(read.request).specs
 
 
 @pytest.mark.parametrize("file", sorted(ROOT.glob("examples/**/*.ipynb")), ids=lambda file: file.stem)
