@@ -39,12 +39,14 @@ def test_badges_and_links_name_the_repository(file: Path) -> None:
         assert address == slug
 
 
-@pytest.mark.parametrize(
-    "file", [f for f in TEXTS if f.suffix == ".md"], ids=lambda f: str(f.relative_to(ROOT))
-)
+@pytest.mark.parametrize("file", TEXTS, ids=lambda f: str(f.relative_to(ROOT)))
 def test_relative_links_lead_somewhere(file: Path) -> None:
-    """Every file that a page links to is there."""
-    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", file.read_text(encoding="utf-8")):
+    """Every file that a page or a notebook links to is there."""
+    text = file.read_text(encoding="utf-8")
+    if file.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
         assert (file.parent / target).exists(), target
 
 
