@@ -28,9 +28,7 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
     (OUT / "quickstart.html").write_text(page, encoding="utf-8")
-    grid = sdnb.diffuse(
-        "{animal: a cat|a dog|a frog} on {colour: a blue|a yellow} background", seed=range(1, 3)
-    )
+    grid = sdnb.diffuse("{animal: a cat|a dog|a frog} on {colour: a blue|a yellow} background")
     grid.contact_sheet().save(OUT / "grid.png")
     for name in ("quickstart.html", "grid.png"):
         print(OUT / name)
