@@ -33,7 +33,7 @@ diffusers.utils.logging.disable_progress_bar()
 
 def load(folder: str) -> StableDiffusionPipeline:
     """Load a model's folder in full precision, which is what a CPU is fastest with."""
-    pipe = StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True)
+    pipe = StableDiffusionPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
