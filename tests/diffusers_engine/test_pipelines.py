@@ -147,7 +147,7 @@ def test_a_foreign_part_is_told(copied):
 def test_an_inpainting_model_is_told(models_folder):
     """A UNet that reads more than latents is refused at loading, not in the middle of a run."""
     model = write_sd(models_folder / "tiny-inpaint", in_channels=9)
-    with pytest.raises(ModelError, match="does not draw from text alone"):
+    with pytest.raises(ModelError, match="draws neither from text alone nor under a mask"):
         render(DiffusersEngine(device="cpu"), model, spec_of(model))
 
 
