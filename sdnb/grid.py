@@ -330,7 +330,7 @@ def _clipped(text: str, lines: int, width: str = "width:0;min-width:100%") -> st
     return (
         f'<span class="sdnb-clip" title="{escape(text)}" style="display:block;{width};line-height:1.4;'
         f"max-height:{lines * 1.4:.1f}em;-webkit-line-clamp:{lines};overflow:hidden;font-size:12px;"
-        f'overflow-wrap:anywhere">{escape(text)}</span>'
+        f'overflow-wrap:break-word">{escape(text)}</span>'
     )
 
 

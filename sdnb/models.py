@@ -167,13 +167,16 @@ def _name(entry: Path) -> str:
 def capabilities(model: Model) -> Capabilities:
     """Read what a model can do from its configuration files.
 
+    A model whose ``knows.json`` has ``defaults`` brings its own steps and guidance.
+
     Raises
     ------
     ModelError
         The folder is broken or its family is not supported.
     """
     can = families.capabilities(model.path, model.name)
-    return replace(can, num_inference_steps=20, guidance_scale=3.0) if model.path == MINI else can
+    own = (knows(model) or {}).get("defaults", {})
+    return replace(can, **{n: own[n] for n in ("num_inference_steps", "guidance_scale") if n in own})
 
 
 def knows(model: Model) -> dict[str, Any] | None:

@@ -35,7 +35,7 @@ def draw(pipe, prompt, steps=20, seed=0):
     """One picture, float32 [128, 128, 3] in 0..1."""
     generator = torch.Generator().manual_seed(seed)
     return pipe(
-        prompt, num_inference_steps=steps, guidance_scale=3.0, generator=generator, output_type="np"
+        prompt, num_inference_steps=steps, guidance_scale=2.0, generator=generator, output_type="np"
     ).images[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,14 @@ def test_mini_ships_with_its_own_defaults() -> None:
     assert (can.width, can.height) == (128, 128)
     known = models.knows(models.resolve("mini"))
     assert known is not None and all(entry["en"] and entry["es"] for entry in known["concepts"])
+
+
+def test_a_copy_of_mini_brings_the_same_defaults(tmp_path: Path) -> None:
+    """What a model draws with unless told stands in its folder, whatever the folder is called."""
+    copy = shutil.copytree(models.MINI, tmp_path / "our-model")
+    (mini, other) = (models.capabilities(models.resolve(text)) for text in ("mini", str(copy)))
+    assert mini == other
+    assert (mini.num_inference_steps, mini.guidance_scale) == (20, 2.0)
 
 
 @pytest.mark.parametrize(

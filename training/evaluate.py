@@ -22,7 +22,7 @@ from PIL import Image, ImageFilter
 from . import vae as autoencoder
 from .captions import Language, Plan, caption, draw_plan, evaluation_plans, hidden
 from .card import PROMPTS, card
-from .export import RECORD
+from .export import GUIDANCE, RECORD, STEPS
 from .fidelity import fidelity, nearest_others
 from .judge import KEYS, Judge, things
 from .pictures import Painter, fetch, load_sprites
@@ -30,7 +30,6 @@ from .scenes import BACKGROUNDS
 
 WORK = Path(__file__).parent / "work"
 MINI = Path(__file__).parents[1] / "sdnb" / "mini"
-GUIDANCE = 3.0
 LANGUAGES: tuple[Language, ...] = ("en", "es")
 SCHEDULERS = {
     "DDIM": DDIMScheduler,
@@ -43,7 +42,7 @@ SCHEDULERS = {
 def draw(
     pipe: StableDiffusionPipeline,
     prompts: Sequence[str],
-    steps: int = 20,
+    steps: int = STEPS,
     guidance: float = GUIDANCE,
     seed: int = 0,
 ) -> np.ndarray:
@@ -212,9 +211,8 @@ def main(argv: Sequence[str] | None = None) -> dict:
         exam.schedulers()
         exam.cost(args.folder)
     if args.card:
-        Image.fromarray((samples(pipe, args.guidance) * 255).round().astype(np.uint8)).quantize(
-            256, dither=Image.Dither.FLOYDSTEINBERG
-        ).save(args.folder / "samples.png", optimize=True)
+        grid = Image.fromarray((samples(pipe, args.guidance) * 255).round().astype(np.uint8))
+        grid.save(args.folder / "samples.jpg", quality=90, subsampling=0)
         parts = (pipe.unet, pipe.vae, pipe.text_encoder)
         millions = sum(p.numel() for part in parts for p in part.parameters()) / 1e6
         record = json.loads((args.folder / RECORD).read_text("utf-8"))

@@ -17,6 +17,8 @@ from .unet import schedule
 
 LARGEST = 25_000_000
 RECORD = "trained.json"
+# What it draws with unless told; the guidance is the lowest of those with the best fidelity (see the card).
+STEPS, GUIDANCE = 20, 2.0
 
 
 def export(
@@ -128,9 +130,10 @@ def preview_factors(latents: Tensor, pictures: Tensor) -> dict:
 
 
 def knows() -> dict:
-    """The words the model has learned, for lists and for warnings, and how long its prompts may be."""
+    """What the model has learned, how long its prompts may be, and what it draws with unless told."""
     return {
         "prompt_tokens": PROMPT - 2,
+        "defaults": {"num_inference_steps": STEPS, "guidance_scale": GUIDANCE},
         "concepts": [
             {
                 "en": c.en[0].text,
