@@ -1,9 +1,9 @@
 """`Entry`: what the store knows of one kept picture, in the index's row and in the file itself.
 
-The file says of itself all that the row says, in a text chunk named ``sdnb``: JSON with the ``spec``,
-the store's ``key``, the spec's ``digest``, ``pixels`` (sha256 of the header and the packed pixels, which
-stays the same when texts are added), ``notes``, ``seconds`` and ``identity``. A file whose checks agree
-can so be entered again when its row is lost.
+`key` names it. The file says of itself all that the row says, in a text chunk named ``sdnb``: JSON with
+the ``spec``, the ``key``, the spec's ``digest``, ``pixels`` (sha256 of the header and the packed pixels,
+which stays the same when texts are added), ``notes``, ``seconds`` and ``identity``. A file whose checks
+agree can so be entered again when its row is lost.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sdnb.errors import RequestError
 from sdnb.picture import Picture
 from sdnb.spec import ImageSpec
 
-__all__ = ["COLUMNS", "Entry", "to_file"]
+__all__ = ["COLUMNS", "Entry", "key", "to_file"]
 
 COLUMNS = "key, sha256, bytes, spec, notes, seconds, created, used, pinned"
 # Names of these kinds hold no path and no user; anything else that an engine says stays out of the file.
@@ -37,6 +37,35 @@ sha256 = excluded.sha256, bytes = excluded.bytes, spec = excluded.spec, notes = 
 seconds = excluded.seconds, created = excluded.created, used = excluded.used, model = excluded.model,
 text = excluded.text
 """
+
+
+def key(spec: ImageSpec, identity: Mapping[str, str]) -> str:
+    """Name a picture by all that decides its pixels.
+
+    Parameters
+    ----------
+    spec : ImageSpec
+        Its settings; the model's name does not count, its fingerprint does.
+    identity : mapping of str to str
+        What `Engine.identity` says: fingerprint, engine, device, dtype, versions.
+
+    Returns
+    -------
+    str
+        Sha256, 64 hex digits.
+
+    Examples
+    --------
+    >>> here, there = (ImageSpec(model=name, prompt="a fox", seed=1, num_inference_steps=20, width=64,
+    ...                          guidance_scale=4, scheduler="euler", height=64) for name in ("a", "b"))
+    >>> key(here, {"fingerprint": "1f"}) == key(there, {"fingerprint": "1f"})
+    True
+    >>> key(here, {"fingerprint": "1f"}) == key(here, {"fingerprint": "2e"})
+    False
+    """
+    drawn_by = json.dumps(dict(identity), sort_keys=True, separators=(",", ":"))
+    settings = spec.canonical(without=frozenset({"model"}))
+    return hashlib.sha256(f"{settings}\n{drawn_by}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

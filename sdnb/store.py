@@ -1,71 +1,33 @@
 """`Store`: what was drawn once is never drawn twice.
 
-A folder with one PNG a picture, ``ab/cd/<key>.png``, and an index of them, ``index.sqlite``. A file is
-written under another name, synced and renamed, and its row is entered while the index is locked; so a
-process that is killed leaves at most a file without a row. Such a file is taken in when it is asked
-for, and a lost index is made anew from the files (see `sdnb.entry`).
+A folder with one PNG a picture (`sdnb.files`) and an index of them, ``index.sqlite`` (`sdnb.index`). A
+file gets its name and its row while the index is locked; so a process that is killed leaves at most a
+file without a row. Such a file is taken in when it is asked for, and a lost index is made anew from the
+files (see `sdnb.entry`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
-import threading
 import time
-import weakref
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
-from sdnb.entry import COLUMNS, Entry, to_file
+from sdnb.entry import COLUMNS, Entry, key, to_file
 from sdnb.errors import StoreError
 from sdnb.facts import Memo, Timings
+from sdnb.files import Files
 from sdnb.index import Index, storage_errors
 from sdnb.picture import Picture
 from sdnb.search import Wanted
 from sdnb.settings import default_folder
-from sdnb.spec import ImageSpec
 
 __all__ = ["Stats", "Store", "default_folder", "key"]
 
-SPARED_SECONDS = 600.0
 TOUCH_SECONDS = 60.0
-OLD_TEMPORARY_SECONDS = 3600.0
-FULL = 0.95
-_HEX = frozenset("0123456789abcdef")
-
-
-def key(spec: ImageSpec, identity: Mapping[str, str]) -> str:
-    """Name a picture by all that decides its pixels.
-
-    Parameters
-    ----------
-    spec : ImageSpec
-        Its settings; the model's name does not count, its fingerprint does.
-    identity : mapping of str to str
-        What `Engine.identity` says: fingerprint, engine, device, dtype, versions.
-
-    Returns
-    -------
-    str
-        Sha256, 64 hex digits.
-
-    Examples
-    --------
-    >>> here, there = (ImageSpec(model=name, prompt="a fox", seed=1, num_inference_steps=20, width=64,
-    ...                          guidance_scale=4, scheduler="euler", height=64) for name in ("a", "b"))
-    >>> key(here, {"fingerprint": "1f"}) == key(there, {"fingerprint": "1f"})
-    True
-    >>> key(here, {"fingerprint": "1f"}) == key(here, {"fingerprint": "2e"})
-    False
-    """
-    drawn_by = json.dumps(dict(identity), sort_keys=True, separators=(",", ":"))
-    settings = spec.canonical(without=frozenset({"model"}))
-    return hashlib.sha256(f"{settings}\n{drawn_by}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +65,8 @@ class Store:
 
     Attributes
     ----------
+    path, watch : callable
+        `Files.path`, where a picture's file lies; `Files.watch`, which spares it while its object lives.
     memo : mutable mapping of str to str
         Small facts that last.
     words : list of str
@@ -115,24 +79,11 @@ class Store:
         self.folder = Path(folder)
         self.max_bytes = max_bytes
         self.words: list[str] = []
-        self._index = Index(self.folder / "index.sqlite", self._fill, self.words.append)
+        self._files = Files(self.folder, max_bytes)
+        self.path, self.watch = self._files.path, self._files.watch
+        self._index = Index(self.folder / "index.sqlite", self._files.fill, self.words.append)
         self.memo = Memo(self._index)
         self._timings = Timings(self._index)
-        self._live: weakref.WeakSet[Picture] = weakref.WeakSet()
-        self._live_lock = threading.Lock()
-        self._swept = False
-
-    def path(self, key: str) -> Path:
-        """Return where a picture's file lies, or would.
-
-        Raises
-        ------
-        StoreError
-            It is no key.
-        """
-        if len(key) != 64 or not _HEX.issuperset(key):
-            raise StoreError(f"{key!r} is no key of a picture: 64 hex digits")
-        return self.folder / key[:2] / key[2:4] / f"{key}.png"
 
     def get(self, key: str) -> Picture | None:
         """Return a kept picture, or None; see `get_many`."""
@@ -158,7 +109,7 @@ class Store:
         found: dict[str, Picture] = {}
         used, lost = [], []
         for name in dict.fromkeys(keys):
-            entry, data = known.get(name), self._data(name)
+            entry, data = known.get(name), self._files.read(name)
             if entry is None and data is None:
                 continue
             if data is not None and (entry is None or hashlib.sha256(data).hexdigest() != entry.sha256):
@@ -206,42 +157,22 @@ class Store:
         StoreError
             The disk is full or the folder cannot be written; nothing half-written is left.
         """
-        path, temporary = self.path(key), self.folder / "tmp" / f"{uuid4().hex}.png"
+        path = self.path(key)
         data = to_file(key, picture, identity)
         entry = Entry.of(key, data, picture.spec, picture.notes, picture.seconds, time.time())
         kept = self.watch(picture.with_(path=path, pixels=None, chunks={}))
 
         def enter(db: sqlite3.Connection) -> None:
-            if temporary.exists():  # it is renamed already when an index made anew calls again
-                temporary.replace(path)
+            place()
             entry.enter(db)
             if evaluations > 0 and picture.seconds > 0:
                 size = (picture.spec.width, picture.spec.height)
                 self._timings.add(db, identity, size, picture.seconds / evaluations)
-            self._evict(db)
+            self._files.evict(db)
 
-        with storage_errors(self.folder):
-            self._sweep()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.parent.mkdir(exist_ok=True)
-            try:
-                with temporary.open("wb") as stream:
-                    stream.write(data)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                self._index.write(enter)
-            finally:
-                temporary.unlink(missing_ok=True)
+        with storage_errors(self.folder), self._files.written(key, data) as place:
+            self._index.write(enter)
         return kept
-
-    def watch(self, picture: Picture) -> Picture:
-        """Spare a picture's file for as long as this object lives; return it.
-
-        Pictures from `get` and `put` are watched; a changed copy of one (`Picture.with_`) is not.
-        """
-        with self._live_lock:
-            self._live.add(picture)
-        return picture
 
     def seconds_per_evaluation(self, identity: Mapping[str, str], width: int, height: int) -> float | None:
         """Return what a model evaluation cost in the last runs (median), or None if it is not known."""
@@ -322,7 +253,7 @@ class Store:
 
         def work(db: sqlite3.Connection) -> int:
             pinned = {name for (name,) in db.execute("SELECT key FROM pictures WHERE pinned = 1")}
-            gone = [name for name in self._keys() if not (keep_pinned and name in pinned)]
+            gone = [name for name in self._files if not (keep_pinned and name in pinned)]
             for name in gone:
                 self.path(name).unlink(missing_ok=True)
             db.execute("DELETE FROM pictures" + (" WHERE pinned = 0" if keep_pinned else ""))
@@ -343,32 +274,12 @@ class Store:
         """Close the index; the next use opens it again."""
         self._index.close()
 
-    def _keys(self) -> Iterator[str]:
-        """Name the files that lie in the folder."""
-        for file in self.folder.glob("??/??/*.png"):
-            if len(file.stem) == 64 and _HEX.issuperset(file.stem):
-                yield file.stem
-
-    def _data(self, key: str) -> bytes | None:
-        try:
-            return self.path(key).read_bytes()
-        except OSError:  # gone or unreadable: either way it is drawn again, with a word about it
-            return None
-
     def _adopt(self, key: str, data: bytes) -> Entry | None:
         """Enter a file by what it says of itself; None if its checks do not agree."""
         if (entry := Entry.from_file(key, data, time.time())) is None:
             return None
         self._index.write(entry.enter)
         return entry
-
-    def _fill(self, db: sqlite3.Connection) -> None:
-        """Enter all the files that lie in the folder into a new index."""
-        for name in self._keys():
-            if (data := self._data(name)) is not None:
-                written = self.path(name).stat().st_mtime
-                if (entry := Entry.from_file(name, data, written)) is not None:
-                    entry.enter(db)
 
     def _note(self, used: Sequence[str], lost: Sequence[str], now: float) -> None:
         """Enter into the index what a read has shown."""
@@ -387,31 +298,3 @@ class Store:
             self._index.write(work)
         except StoreError as error:  # what was read is good all the same
             self.words.append(str(error))
-
-    def _evict(self, db: sqlite3.Connection) -> None:
-        (taken,) = db.execute("SELECT bytes FROM totals").fetchone()
-        if taken <= self.max_bytes:
-            return
-        with self._live_lock:
-            live = {picture.path.stem for picture in self._live if picture.path is not None}
-        unused = db.execute(
-            "SELECT key, bytes FROM pictures WHERE pinned = 0 AND used < ? ORDER BY used",
-            [time.time() - SPARED_SECONDS],
-        ).fetchall()
-        for name, size in unused:
-            if taken <= FULL * self.max_bytes:
-                break
-            if name not in live:
-                self.path(name).unlink(missing_ok=True)
-                db.execute("DELETE FROM pictures WHERE key = ?", [name])
-                taken -= size
-
-    def _sweep(self) -> None:
-        """Remove, once, what processes that were killed left half-written an hour ago or earlier."""
-        if self._swept:
-            return
-        self._swept = True
-        for file in (self.folder / "tmp").glob("*.png"):
-            with suppress(FileNotFoundError):  # another process sweeps too
-                if file.stat().st_mtime < time.time() - OLD_TEMPORARY_SECONDS:
-                    file.unlink()

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sdnb import png
-from sdnb.entry import Entry, to_file
+from sdnb.entry import Entry, key, to_file
 from sdnb.picture import Picture
 from sdnb.spec import ImageSpec
+from tests.keeping import IDENTITY, keyed, spec
 
 SPEC = ImageSpec(
     model="mini", prompt="a fox", seed=2**63 - 1, num_inference_steps=20, guidance_scale=7.5,
@@ -70,3 +71,11 @@ def test_a_foreign_picture_is_no_entry():
     """A PNG without our chunk, and a file that is no PNG, are nothing of ours."""
     assert Entry.from_file(KEY, png.encode(PICTURE.image), 0.0) is None
     assert Entry.from_file(KEY, b"GIF89a", 0.0) is None
+
+
+def test_key_does_not_hold_the_models_name_but_its_fingerprint():
+    """A renamed folder finds its pictures; other weights, or other settings, do not."""
+    assert key(spec(model="a"), IDENTITY) == key(spec(model="b"), IDENTITY)
+    assert key(spec(), IDENTITY) == key(spec(), dict(reversed(IDENTITY.items())))
+    others = {key(spec(), IDENTITY | {name: "other"}) for name in IDENTITY} | {keyed(1)}
+    assert len(others | {keyed()}) == len(IDENTITY) + 2

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import errno
-import gc
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from datetime import datetime, timedelta
@@ -23,73 +20,7 @@ from sdnb.search import Wanted
 from sdnb.settings import Sdnb, activate
 from sdnb.spec import ImageSpec
 from sdnb.store import Store, default_folder, key
-
-IDENTITY = {
-    "engine": "fake",
-    "fingerprint": "1f" * 32,
-    "device": "cpu",
-    "dtype": "float32",
-    "torch": "2.13.0",
-}
-PLENTY = 10**9
-
-# What the subprocesses below draw: the same pictures as `drawn` and `keyed` here.
-CHILD = f"""
-import sys
-from pathlib import Path
-from sdnb.picture import Picture
-from sdnb.spec import ImageSpec
-from sdnb.store import Store, key
-IDENTITY = {IDENTITY!r}
-def spec(seed):
-    return ImageSpec(model="mini", prompt="a fox", seed=seed, num_inference_steps=20, guidance_scale=4,
-                     scheduler="euler", width=64, height=64)
-def drawn(seed):
-    from PIL import Image
-    return Picture(spec=spec(seed), pixels=Image.new("RGB", (64, 64), (seed % 256, 7, 9)), seconds=2.0)
-store = Store(Path(sys.argv[1]), {PLENTY})
-"""
-
-
-def child(code: str, folder: Path, *words: str) -> subprocess.Popen[str]:
-    """Start Python on a store."""
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD + code, str(folder), *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parent.parent,
-    )
-
-
-def spec(seed: int = 0, **changes: object) -> ImageSpec:
-    """Return settings."""
-    settings = {
-        "model": "mini", "prompt": "a fox", "seed": seed, "num_inference_steps": 20, "guidance_scale": 4,
-        "scheduler": "euler", "width": 64, "height": 64,
-    }  # fmt: skip
-    return ImageSpec(**settings | changes)
-
-
-def drawn(seed: int = 0, **changes: object) -> Picture:
-    """Return a picture as an engine yields it, its colour telling its seed."""
-    pixels = Image.new("RGB", (64, 64), (seed % 256, 7, 9))
-    return Picture(spec=spec(seed, **changes), pixels=pixels, seconds=2.0, notes=("decoded again",))
-
-
-def keyed(seed: int = 0) -> str:
-    """Return the key of `drawn`."""
-    return key(spec(seed), IDENTITY)
-
-
-def put(store: Store, *seeds: int) -> list[Picture]:
-    """Keep the pictures of some seeds."""
-    return [store.put(keyed(seed), drawn(seed), IDENTITY, evaluations=20) for seed in seeds]
-
-
-def age(store: Store, seconds: float) -> None:
-    """Let all pictures have been used so long ago."""
-    store._index.write(lambda db: db.execute("UPDATE pictures SET used = used - ?", [seconds]))
+from tests.keeping import IDENTITY, PLENTY, age, child, drawn, keyed, put, spec
 
 
 @pytest.fixture
@@ -115,14 +46,6 @@ def test_opening_touches_nothing(tmp_path):
     """Making a Store makes no folder."""
     Store(tmp_path / "none", PLENTY)
     assert not (tmp_path / "none").exists()
-
-
-def test_key_does_not_hold_the_models_name_but_its_fingerprint():
-    """A renamed folder finds its pictures; other weights, or other settings, do not."""
-    assert key(spec(model="a"), IDENTITY) == key(spec(model="b"), IDENTITY)
-    assert key(spec(), IDENTITY) == key(spec(), dict(reversed(IDENTITY.items())))
-    others = {key(spec(), IDENTITY | {name: "other"}) for name in IDENTITY} | {keyed(1)}
-    assert len(others | {keyed()}) == len(IDENTITY) + 2
 
 
 def test_get_many_gives_what_is_there(store):
@@ -153,13 +76,6 @@ print(len(found), sorted(m for m in ("torch", "numpy", "PIL", "diffusers") if m 
 """
     out, err = child(code, store.folder).communicate(timeout=60)
     assert out.strip() == "16 []", err
-
-
-def test_only_a_key_names_a_file(store):
-    """A made-up key cannot point outside the folder."""
-    for wrong in ("../../../etc/passwd", "", "AB" * 32, keyed()[:-1]):
-        with pytest.raises(StoreError, match="no key"):
-            store.get(wrong)
 
 
 def test_a_failed_picture_is_not_kept(store):
@@ -313,58 +229,6 @@ def test_a_search_reads_along_an_index(store):
         assert " INDEX by_" in plan[0][-1], plan
 
 
-def test_the_least_recently_used_leave(tmp_path):
-    """Over the cap the oldest go down to 95 %, but not pinned, live or just used ones."""
-    probe = Store(tmp_path / "probe", PLENTY)
-    put(probe, 0)
-    each = probe.stats().bytes
-    store = Store(tmp_path / "kept", round(each * 8.5))
-    for seed in range(8):
-        put(store, seed)
-        age(store, 1000)
-    store.pin(keyed(0))
-    live = store.get(keyed(1))
-    store._index.write(
-        lambda db: db.execute("UPDATE pictures SET used = used - 9000 WHERE key = ?", [keyed(1)])
-    )
-    store.get(keyed(2))
-    gc.collect()
-    put(store, 8)
-    assert store.has_many(map(keyed, range(9))) == set(map(keyed, (0, 1, 2, 4, 5, 6, 7, 8)))
-    assert store.stats().bytes <= 0.95 * store.max_bytes + each
-    age(store, 1000)
-    del live
-    gc.collect()
-    put(store, 9)
-    assert not store.has_many([keyed(1)]) and store.has_many([keyed(0), keyed(2), keyed(9)]) == {
-        keyed(0), keyed(2), keyed(9)
-    }  # fmt: skip
-    files = [file.stat().st_size for file in store.folder.glob("??/??/*.png")]
-    assert (store.stats().pictures, store.stats().bytes) == (len(files), sum(files))
-
-
-def test_a_watched_copy_keeps_its_file(tmp_path):
-    """A copy under another spec is spared once it is watched."""
-    store = Store(tmp_path, 1)
-    copy = store.watch(put(store, 1)[0].with_(cached=True))
-    gc.collect()
-    age(store, 5000)
-    put(store, 2)
-    assert copy.image.size == (64, 64)
-
-
-def test_what_another_process_just_used_is_spared(tmp_path):
-    """Use is told through the index: a reader elsewhere saves a picture from our eviction."""
-    store = Store(tmp_path, 1)
-    put(store, 1, 2)
-    gc.collect()
-    age(store, 5000)
-    reader = child("store.get(key(spec(1), IDENTITY))", tmp_path)
-    assert reader.wait(60) == 0, reader.stderr.read()
-    put(store, 3)
-    assert store.has_many(map(keyed, (1, 2, 3))) == {keyed(1), keyed(3)}
-
-
 def test_clear_spares_what_is_pinned(store):
     """Clearing tells how many went, also files without a row, and touches nothing that is not ours."""
     put(store, 1, 2, 3)
@@ -378,17 +242,6 @@ def test_clear_spares_what_is_pinned(store):
     assert store.clear() == 1 and store.stats().bytes == 0
     with pytest.raises(StoreError, match="holds no picture"):
         store.pin(keyed(1))
-
-
-def test_old_temporary_files_leave(store):
-    """What a killed process left goes after an hour; a running one's stays."""
-    (store.folder / "tmp").mkdir(parents=True)
-    old, new = store.folder / "tmp" / "old.png", store.folder / "tmp" / "new.png"
-    for file in (old, new):
-        file.write_bytes(b"half")
-    os.utime(old, (time.time() - 4000,) * 2)
-    put(store, 1)
-    assert not old.exists() and new.exists()
 
 
 def _full(*_: object) -> None:
@@ -543,19 +396,6 @@ for seed in range(int(sys.argv[2]), 10**6):
         assert picture.image.getpixel((0, 0)) == (names[name] % 256, 7, 9)
     assert not store.drain_words()
     assert {file.stem for file in tmp_path.glob("??/??/*.png")} == set(found)
-
-
-def test_a_lost_index_is_made_anew_from_the_files(store):
-    """Without index.sqlite the pictures, their notes and the totals come back."""
-    put(store, *range(5))
-    before = store.stats()
-    store.close()
-    for file in store.folder.glob("index.sqlite*"):
-        file.unlink()
-    _cut(store.path(keyed(4)))
-    assert (store.stats().pictures, len(store.search(Wanted(text="fox")))) == (4, 4)
-    assert store.get(keyed(2)).notes == ("decoded again",)
-    assert store.stats().bytes < before.bytes
 
 
 def test_folder_comes_from_the_settings(monkeypatch, tmp_path):
