@@ -1,7 +1,7 @@
 """The engine that draws with diffusers, and the only room that imports torch.
 
 `DiffusersEngine` itself imports neither torch nor diffusers nor transformers: its methods reach for the
-files that do (`pipelines`, `prompts`, `schedules`, `denoise`, `decode`, `preview`) when there is
+files that do (`pipelines`, `prompts`, `schedules`, `denoise`, `lane`, `decode`, `preview`) when there is
 something to draw.
 """
 

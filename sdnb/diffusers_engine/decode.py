@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from sdnb.diffusers_engine import devices
+from sdnb.diffusers_engine.failures import out_of_memory
 from sdnb.diffusers_engine.pipelines import Parts, quiet
 
 if TYPE_CHECKING:
@@ -32,19 +33,17 @@ class Decoded:
     error: str = ""
 
 
-def decode(parts: Parts, latents: Sequence[Tensor], out_of_memory: Any) -> list[Decoded]:
+def decode(parts: Parts, latents: Sequence[Tensor]) -> list[Decoded]:
     """Decode latents to RGB pictures, with the arithmetic of diffusers' ``VaeImageProcessor``.
 
-    A few at a time, and a very big picture in tiles, whose edges are blended; a note says so.
+    A few at a time, and a very big picture in tiles, whose edges are blended; a note says so. When memory
+    runs out half as many are decoded at a time, and one that is alone in tiles.
 
     Parameters
     ----------
     parts : Parts
     latents : sequence of Tensor
         Each ``[channels, height/8, width/8]``, all of one shape.
-    out_of_memory : callable
-        Tells whether an exception means that memory ran out: the batch is halved then, and one picture
-        decoded in tiles.
 
     Returns
     -------

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sdnb.diffusers_engine import schedules, start
+from sdnb.diffusers_engine import prompts, schedules, start
 from sdnb.diffusers_engine.decode import BLOCKED, decode
-from sdnb.diffusers_engine.denoise import Batch, Finished, chunks, guided, out_of_memory, why
+from sdnb.diffusers_engine.denoise import Batch, Finished
+from sdnb.diffusers_engine.failures import out_of_memory, why
+from sdnb.diffusers_engine.lane import lane_of
 from sdnb.diffusers_engine.pipelines import Parts, free_gpu
 from sdnb.engine import Step
 from sdnb.errors import RequestError, SdnbError
@@ -75,7 +77,7 @@ def draw(
     if failed:
         yield None, [Picture(spec=s, error=str(broken[s.scheduler, s.num_inference_steps])) for s in failed]
     ready = [s for s in specs if (s.scheduler, s.num_inference_steps) in built]
-    alike = {spec: chunks(parts, spec) for spec in ready}
+    alike = {spec: prompts.length(parts, spec) for spec in ready}
     calls = {spec: _calls(spec, built) for spec in ready}
     waiting = deque(sorted(ready, key=lambda spec: (alike[spec], calls[spec])))
     originals = start.Originals(parts, images)
@@ -108,7 +110,7 @@ def draw(
                 batch.clear()
             batch = None
         if short and len(left) > 1:
-            limit = max(1, sum(1 + guided(parts, spec) for spec in left.values()) // 2)
+            limit = max(1, sum(1 + prompts.guided(parts, spec) for spec in left.values()) // 2)
             shrunk = f"memory ran out with {len(some)} pictures at once; drawn in smaller batches"
             waiting.extendleft(reversed(left.values()))
             _collect(parts)
@@ -159,20 +161,16 @@ def _same(built: dict[Key, Any]) -> list[tuple[str, str]]:
     return schedules.same_configuration({name: scheduler for (name, _), scheduler in built.items()})
 
 
-def _handed_out(parts: Parts, specs: Sequence[ImageSpec], built: dict[Key, Any]) -> list[Any]:
+def _handed_out(parts: Parts, specs: Sequence[ImageSpec], built: dict[Key, Any]) -> dict[Any, Any]:
     """Return one fresh scheduler per lane; an object that was stepped is never used again."""
-    own: dict[tuple[Any, ...], Any] = {}
+    own: dict[Any, Any] = {}
     for spec in specs:
         key = (spec.scheduler, spec.num_inference_steps)
-        if (lane := _lane(spec)) not in own:
+        if (lane := lane_of(spec)) not in own:
             ready = built.get(key)
             built[key] = None
             own[lane] = ready or schedules.build(*key, parts.scheduler_config)
-    return [own[_lane(spec)] for spec in specs]
-
-
-def _lane(spec: ImageSpec) -> tuple[Any, ...]:
-    return spec.scheduler, spec.num_inference_steps, spec.guidance_scale, start.kind(spec)
+    return own
 
 
 def _take(
@@ -180,9 +178,9 @@ def _take(
 ) -> list[ImageSpec]:
     """Take the pictures of the next batch: as many as fit of those that are alike."""
     taken = [waiting.popleft()]
-    rows = 1 + guided(parts, taken[0])
+    rows = 1 + prompts.guided(parts, taken[0])
     while waiting and alike[waiting[0]] == alike[taken[0]]:
-        if (rows := rows + 1 + guided(parts, waiting[0])) > limit:
+        if (rows := rows + 1 + prompts.guided(parts, waiting[0])) > limit:
             break
         taken.append(waiting.popleft())
     return taken
@@ -211,7 +209,7 @@ def _pictures(parts: Parts, batch: Batch, finished: list[Finished], keep_latents
         pictures.append(Picture(spec=spec, seconds=batch.seconds[row], error=reason))
     if drawn:
         began = perf_counter()
-        decoded = decode(parts, [latents for _, latents in drawn], out_of_memory)
+        decoded = decode(parts, [latents for _, latents in drawn])
         share = (perf_counter() - began) / len(drawn)
         for (row, latents), made in zip(drawn, decoded, strict=True):
             picture = Picture(
@@ -232,7 +230,7 @@ def _pictures(parts: Parts, batch: Batch, finished: list[Finished], keep_latents
 
 def _frames(parts: Parts, trail: list[tuple[float, Tensor]]) -> Iterator[tuple[float, Image]]:
     """Decode the x0 of every call; one whose numbers are not finite is left out."""
-    decoded = decode(parts, [clean.to(parts.device) for _, clean in trail], out_of_memory)
+    decoded = decode(parts, [clean.to(parts.device) for _, clean in trail])
     for (noise, _), made in zip(trail, decoded, strict=True):
         if made.image is not None:
             yield noise, made.image

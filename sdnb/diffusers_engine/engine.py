@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import traceback
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdnb import hub, models
 from sdnb.diffusers_engine import devices, garbage, knows
+from sdnb.diffusers_engine.failures import let_go
 from sdnb.engine import Group, OnStep, Step, TokenReport
 from sdnb.errors import SdnbError
 from sdnb.model_folder import elements
@@ -154,13 +154,10 @@ class DiffusersEngine:
                     more = [*told, about] if about else told
                     yield picture.with_(notes=(*picture.notes, *more)) if more else picture
         except SdnbError as error:
-            _let_go(error)
+            let_go(error)
             trouble = error.with_traceback(None)
         except BaseException as error:
-            _let_go(error)
-            if not isinstance(error, Exception) and error.__traceback__ is not None:
-                # Ctrl-C may strike in a function whose closure, which no frame lets go of, holds tensors
-                error.__traceback__.tb_next = None
+            let_go(error)
             raise
         finally:
             if drawing is not None:
@@ -291,16 +288,3 @@ def _dress(parts: Parts, group: Group) -> list[str]:
     from sdnb.diffusers_engine.adapters import outfit, wear
 
     return wear(parts, outfit(group.specs[0].lora if group.specs else "", group.adapters))
-
-
-def _let_go(error: BaseException) -> None:
-    """Empty the frames of an exception and of what led to it: they would keep tensors alive.
-
-    IPython keeps the last traceback, and with it every frame's variables.
-    """
-    seen: set[int] = set()
-    inner: BaseException | None = error
-    while inner is not None and id(inner) not in seen:
-        seen.add(id(inner))
-        traceback.clear_frames(inner.__traceback__)
-        inner = inner.__cause__ or inner.__context__

@@ -18,8 +18,9 @@ from torch import Tensor
 from sdnb import emphasis
 from sdnb.diffusers_engine.pipelines import Parts, quiet
 from sdnb.engine import TokenReport
+from sdnb.spec import ImageSpec
 
-__all__ = ["Embedding", "branches", "encode", "length", "report", "texts"]
+__all__ = ["Embedding", "branches", "encode", "guided", "length", "notes", "report", "texts"]
 
 _KEPT = 256  # embeddings per model; one of Stable Diffusion 1.5 is 236 kB in full precision
 _AT_ONCE = 16
@@ -90,30 +91,27 @@ def chunks(tokenizer: Any, text: str, most: int) -> list[Chunk]:
     return made
 
 
-def length(parts: Parts, prompt: str, negative: str | None) -> int:
+def guided(parts: Parts, spec: ImageSpec) -> bool:
+    """Tell whether a picture needs the negative branch: two rows of the model instead of one."""
+    return spec.guidance_scale > 1 and parts.unet.config.time_cond_proj_dim is None
+
+
+def length(parts: Parts, spec: ImageSpec) -> int:
     """Return how many chunks a picture's states have: the longer of its two prompts decides.
 
-    Parameters
-    ----------
-    parts : Parts
-    prompt : str
-    negative : str or None
-        None where no negative branch is computed.
+    Only pictures of one number share a call of the model.
     """
-    return max(
-        len(chunks(parts.tokenizers[0], text, parts.prompt_tokens))
-        for text in (prompt, negative)
-        if text is not None
-    )
+    both = [spec.prompt, *([spec.negative_prompt] if guided(parts, spec) else ())]
+    return max(len(chunks(parts.tokenizers[0], text, parts.prompt_tokens)) for text in both)
 
 
-def texts(parts: Parts, prompt: str, skip: int, negative: str | None) -> list[Key]:
+def texts(parts: Parts, spec: ImageSpec) -> list[Key]:
     """Return what `encode` must be asked for before `branches` can be."""
-    wanted = [(prompt, skip)]
-    if negative is not None and (negative or not parts.zero_empty_negative):
-        wanted.append((negative, 0))
-    if length(parts, prompt, negative) > 1:
-        wanted += [("", skip), ("", 0)]
+    wanted = [(spec.prompt, spec.clip_skip)]
+    if guided(parts, spec) and (spec.negative_prompt or not parts.zero_empty_negative):
+        wanted.append((spec.negative_prompt, 0))
+    if length(parts, spec) > 1:
+        wanted += [("", spec.clip_skip), ("", 0)]
     return wanted
 
 
@@ -144,21 +142,29 @@ def encode(parts: Parts, wanted: Iterable[Key]) -> dict[Key, Embedding]:
 
 
 def branches(
-    parts: Parts, prompt: str, skip: int, negative: str | None, encoded: dict[Key, Embedding]
+    parts: Parts, spec: ImageSpec, encoded: dict[Key, Embedding]
 ) -> tuple[Embedding, Embedding | None]:
     """Return the positive and the negative branch, the shorter one filled up with empty chunks.
 
-    An empty negative prompt is zeros where the checkpoint wants them.
+    An empty negative prompt is zeros where the checkpoint wants them; without guidance there is no negative.
     """
-    positive = encoded[prompt, skip]
-    if negative is None:
+    positive = encoded[spec.prompt, spec.clip_skip]
+    if not guided(parts, spec):
         return positive, None
-    if not negative and parts.zero_empty_negative:
+    if not spec.negative_prompt and parts.zero_empty_negative:
         pooled = None if positive.pooled is None else torch.zeros_like(positive.pooled)
         return positive, Embedding(torch.zeros_like(positive.states), pooled)
-    other = encoded[negative, 0]
+    other = encoded[spec.negative_prompt, 0]
     long = max(positive.states.shape[1], other.states.shape[1])
-    return _filled(positive, ("", skip), long, encoded), _filled(other, ("", 0), long, encoded)
+    return _filled(positive, ("", spec.clip_skip), long, encoded), _filled(other, ("", 0), long, encoded)
+
+
+def notes(parts: Parts, spec: ImageSpec, encoded: dict[Key, Embedding]) -> list[str]:
+    """Return what the user should know of a picture's prompts."""
+    said = [encoded[spec.prompt, spec.clip_skip].note]
+    if guided(parts, spec) and spec.negative_prompt:
+        said.append(encoded[spec.negative_prompt, 0].note.replace("the prompt", "the negative prompt", 1))
+    return [note for note in said if note]
 
 
 def _filled(one: Embedding, empty: Key, long: int, encoded: dict[Key, Embedding]) -> Embedding:

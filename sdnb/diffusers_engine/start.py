@@ -22,7 +22,7 @@ from sdnb.spec import ImageSpec
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Kept", "Originals", "Start", "begin", "kind", "skipped"]
+__all__ = ["Kept", "Originals", "Start", "begin", "skipped"]
 
 
 @dataclass(eq=False)
@@ -159,11 +159,6 @@ class Originals:
         return said.latents, None
 
 
-def kind(spec: ImageSpec) -> tuple[float, bool, bool]:
-    """Return what pictures of one lane must have in common beside scheduler, steps and guidance."""
-    return spec.strength, bool(spec.init_image), bool(spec.mask_image)
-
-
 def skipped(spec: ImageSpec, scheduler: Any) -> int:
     """Return how many of a scheduler's timesteps are left out."""
     return (spec.num_inference_steps - spec.steps_made) * int(scheduler.order)
@@ -184,7 +179,7 @@ def begin(
     originals : Originals
     parts : Parts
     specs : sequence of ImageSpec
-        Of one `kind`, one size, one scheduler and number of steps.
+        Of one lane and one size.
     scheduler
         Of diffusers, its timesteps set, not yet stepped.
     generators : sequence of torch.Generator

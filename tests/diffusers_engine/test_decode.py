@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from sdnb.diffusers_engine import DiffusersEngine, decode, denoise
+from sdnb.diffusers_engine import DiffusersEngine, decode, lane
 from sdnb.diffusers_engine.loading import load
 
 from .tiny import apart, render, spec_of, write_checked
@@ -56,13 +56,13 @@ def test_what_stays_infinite_fails_with_the_reason(half, sd, monkeypatch):
 
 def test_numbers_that_are_not_finite_in_the_latents_are_not_decoded(engine, sd, monkeypatch):
     """A run that ends in NaN fails with scheduler and steps in the reason; its neighbours are drawn."""
-    step = denoise.Lane.step
+    step = lane.Lane.step
 
-    def poisoned(lane, predicted):
-        step(lane, predicted)
-        lane.latents[0, 0, 0, 0] = float("nan")
+    def poisoned(own, predicted):
+        step(own, predicted)
+        own.latents[0, 0, 0, 0] = float("nan")
 
-    monkeypatch.setattr(denoise.Lane, "step", poisoned)
+    monkeypatch.setattr(lane.Lane, "step", poisoned)
     bad, good = render(engine, sd, spec_of(sd, seed=0), spec_of(sd, seed=1))
     assert bad.error.startswith("euler gave numbers that are not finite in 5 steps")
     assert not good.error
@@ -77,7 +77,7 @@ def test_conversion_is_that_of_the_image_processor(engine, sd):
     with torch.inference_mode():
         pixels = parts.vae.decode(latents / parts.vae.config.scaling_factor, return_dict=False)[0]
     theirs = VaeImageProcessor().postprocess(pixels, output_type="pil")
-    ours = decode.decode(parts, list(latents), denoise.out_of_memory)
+    ours = decode.decode(parts, list(latents))
     for made, image in zip(ours, theirs, strict=True):
         assert apart(made.image, image) == 0
 
@@ -86,7 +86,7 @@ def test_memory_that_runs_out_halves_what_is_decoded_at_once(engine, sd, monkeyp
     """Pictures are decoded in smaller batches, and where one is too many it fails with the reason."""
     parts = engine._parts(sd)
     latents = list(torch.randn(5, 4, 8, 8))
-    whole = decode.decode(parts, latents, denoise.out_of_memory)
+    whole = decode.decode(parts, latents)
     right, fits = parts.vae.decode, 2
 
     def scarce(some, **options):
@@ -95,10 +95,10 @@ def test_memory_that_runs_out_halves_what_is_decoded_at_once(engine, sd, monkeyp
         return right(some, **options)
 
     monkeypatch.setattr(parts.vae, "decode", scarce)
-    for one, other in zip(whole, decode.decode(parts, latents, denoise.out_of_memory), strict=True):
+    for one, other in zip(whole, decode.decode(parts, latents), strict=True):
         assert apart(one.image, other.image) <= 1
     fits = 0
-    failed = decode.decode(parts, latents[:2], denoise.out_of_memory)
+    failed = decode.decode(parts, latents[:2])
     assert ["smaller size" in made.error for made in failed] == [True, True]
 
 
@@ -132,7 +132,7 @@ def test_a_blocked_picture_is_black_and_says_so(engine, sd):
     parts = replace(
         engine._parts(sd), safety_checker=_Checker(), feature_extractor=lambda images, return_tensors: _Seen()
     )
-    blocked, free = decode.decode(parts, list(torch.randn(2, 4, 8, 8)), denoise.out_of_memory)
+    blocked, free = decode.decode(parts, list(torch.randn(2, 4, 8, 8)))
     assert blocked.notes == [decode.BLOCKED]
     assert not np.asarray(blocked.image).any()
     assert free.notes == []
@@ -195,11 +195,11 @@ def seen():
 def test_a_very_big_picture_is_decoded_in_tiles(seen, monkeypatch):
     """Above the limit tiles are decoded, their number says so, and the picture is near the whole one."""
     parts, latents = seen
-    (whole,) = decode.decode(parts, [latents], denoise.out_of_memory)
+    (whole,) = decode.decode(parts, [latents])
     sides = []
     hook = parts.vae.decoder.register_forward_pre_hook(lambda module, args: sides.append(args[0].shape[-1]))
     monkeypatch.setattr(decode.devices, "WHOLE_PIXELS", 256 * 256 - 1)
-    (tiled,) = decode.decode(parts, [latents], denoise.out_of_memory)
+    (tiled,) = decode.decode(parts, [latents])
     hook.remove()
     assert len(sides) > 4 and max(sides) <= 16
     assert tiled.notes == ["decoded in tiles, for its size"]
@@ -219,6 +219,6 @@ def test_memory_that_runs_out_for_one_picture_is_answered_with_tiles(seen, monke
         return right(some, **options)
 
     monkeypatch.setattr(parts.vae, "decode", scarce)
-    (made,) = decode.decode(parts, [latents], denoise.out_of_memory)
+    (made,) = decode.decode(parts, [latents])
     assert made.notes == ["decoded in tiles, for memory ran out"]
     assert np.asarray(made.image).std() > 5

@@ -1,10 +1,7 @@
-"""Pictures are those of plain diffusers calls, however they are batched, and calls are shared."""
+"""Batches of lanes: the pictures are those of plain diffusers calls, and calls are shared."""
 
 from __future__ import annotations
 
-import gc
-import weakref
-from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event
 
@@ -14,35 +11,9 @@ import pytest
 import torch
 
 from sdnb import schedulers
-from sdnb.diffusers_engine import denoise
 from sdnb.engine import Group
 
-from .tiny import apart, plain, render, spec_of, write_sd
-
-NAMES = [name for name in schedulers.names() if not schedulers.parse(name).kind.flow]
-BOUND = 2  # of 255
-
-
-@contextmanager
-def counted(engine, model):
-    """Count the model calls, and their rows, that are made within."""
-    unet = engine._parts(model).unet
-    rows: list[int] = []
-    hook = unet.register_forward_pre_hook(lambda module, args: rows.append(len(args[0])))
-    try:
-        yield rows
-    finally:
-        hook.remove()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_one_picture_is_that_of_a_plain_call(engine, sd, name):
-    """Every scheduler with every noise schedule it takes draws what the plain pipeline draws."""
-    spec = spec_of(sd, "red fox", scheduler=name, seed=3)
-    (picture,) = render(engine, sd, spec)
-    assert not picture.error
-    assert not picture.notes
-    assert apart(picture.image, plain(sd, spec)) <= BOUND
+from .tiny import BOUND, PLAIN, apart, counted, plain, render, spec_of
 
 
 @pytest.mark.parametrize("kind", [k for k in schedulers.TABLE.values() if not k.flow], ids=lambda k: k.name)
@@ -67,44 +38,10 @@ def test_a_batch_of_eight_is_eight_plain_calls(engine, sd_v, kind):
 
 def test_all_schedulers_stacked_are_plain_calls(engine, sd):
     """Schedulers of different lengths share calls without a trace in the pictures."""
-    specs = [spec_of(sd, scheduler=name, seed=i, num_inference_steps=4) for i, name in enumerate(NAMES)]
+    specs = [spec_of(sd, scheduler=name, seed=i, num_inference_steps=4) for i, name in enumerate(PLAIN)]
     for spec, picture in zip(specs, render(engine, sd, *specs), strict=True):
         assert not picture.error, spec.scheduler
         assert apart(picture.image, plain(sd, spec)) <= BOUND, spec.scheduler
-
-
-@pytest.mark.parametrize("settings", [{}, {"guidance_scale": 1.0}, {"clip_skip": 1}, {"width": 96}], ids=str)
-def test_settings_are_those_of_a_plain_call(engine, sd, settings):
-    """Guidance, skipped text layers and sizes mean what they mean in diffusers."""
-    spec = spec_of(sd, scheduler="dpmpp_2m_karras", **settings)
-    (picture,) = render(engine, sd, spec)
-    assert apart(picture.image, plain(sd, spec)) <= BOUND
-
-
-@pytest.mark.parametrize(
-    "settings", [{}, {"negative_prompt": "blur", "clip_skip": 1}, {"guidance_scale": 0.0}], ids=str
-)
-def test_sdxl_pictures_are_those_of_a_plain_call(engine, sdxl, settings):
-    """Two text encoders, pooled embeddings, size conditions and the zeroed empty negative."""
-    specs = [
-        spec_of(sdxl, prompt, scheduler=name, seed=seed, **settings)
-        for seed, (prompt, name) in enumerate(
-            [("red fox", "euler"), ("moon", "dpmpp_2m_sde"), ("fox", "heun")]
-        )
-    ]
-    for spec, picture in zip(specs, render(engine, sdxl, *specs), strict=True):
-        assert apart(picture.image, plain(sdxl, spec)) <= BOUND
-
-
-def test_a_model_distilled_to_read_its_guidance(engine, models_folder):
-    """A UNet with a guidance embedding gets one per row and no negative branch."""
-    model = write_sd(models_folder / "tiny-lcm", time_cond_proj_dim=32)
-    specs = [spec_of(model, scheduler="lcm", seed=i, guidance_scale=g) for i, g in enumerate([1.5, 8.0])]
-    with counted(engine, model) as rows:
-        pictures = render(engine, model, *specs)
-    assert set(rows) == {2}
-    for spec, picture in zip(specs, pictures, strict=True):
-        assert apart(picture.image, plain(model, spec)) <= BOUND
 
 
 def test_a_picture_does_not_depend_on_how_often_it_is_drawn(engine, sd):
@@ -133,15 +70,6 @@ def test_eight_schedulers_share_every_call(engine, sd):
     wanted = [schedulers.parse(name).evaluations(5) for name in names]
     assert len(rows) == max(wanted)
     assert sum(rows) == 2 * sum(wanted)
-
-
-@pytest.mark.parametrize("kind", [k for k in schedulers.TABLE.values() if not k.flow], ids=lambda k: k.name)
-def test_evaluations_are_counted_ones(engine, sd, kind):
-    """The table's number of evaluations is what the scheduler makes, for one, few and more steps."""
-    for steps in (1, 2, 6):
-        with counted(engine, sd) as rows:
-            render(engine, sd, spec_of(sd, scheduler=kind.name, num_inference_steps=steps))
-        assert len(rows) == schedulers.parse(kind.name).evaluations(steps)
 
 
 def test_finished_pictures_come_before_longer_ones_end(engine, sd):
@@ -179,53 +107,6 @@ def test_cancel_ends_within_one_call(engine, sd):
     assert len(rows) == 3 == told[-1]
     (picture,) = render(engine, sd, specs[0])
     assert apart(picture.image, plain(sd, specs[0])) <= BOUND
-
-
-class _Broken(RuntimeError):
-    pass
-
-
-@pytest.mark.parametrize("raised", [KeyboardInterrupt, _Broken])
-def test_what_stops_a_run_keeps_no_tensor(engine, sd, raised):
-    """The traceback of an interrupt or a failure in a callback holds no tensor of the run."""
-    held: list[weakref.ref] = []
-
-    def stop(step):
-        batch = step.preview.__self__
-        held.extend(weakref.ref(lane.latents) for lane in batch._lanes)
-        held.extend(weakref.ref(lane.output) for lane in batch._lanes)
-        held.append(weakref.ref(batch._gathered()[0]["encoder_hidden_states"]))
-        raise raised("stop")
-
-    specs = tuple(spec_of(sd, scheduler=name) for name in ("euler", "heun"))
-    with pytest.raises(raised) as kept:
-        list(engine.render(Group(sd, specs), stop, Event()))
-    gc.collect()
-    assert kept.value.__traceback__ is not None
-    assert len(held) == 5
-    assert [ref() for ref in held] == [None] * 5
-    (picture,) = render(engine, sd, specs[0])
-    assert apart(picture.image, plain(sd, specs[0])) <= BOUND
-
-
-def test_an_interrupt_inside_the_model_keeps_no_tensor(engine, sd):
-    """Ctrl-C deep in a call of the model lets go of what the call had made."""
-    held: list[weakref.ref] = []
-    block = engine._parts(sd).unet.mid_block
-
-    def interrupt(module, args):
-        held.append(weakref.ref(args[0]))
-        raise KeyboardInterrupt
-
-    hook = block.register_forward_pre_hook(interrupt)
-    try:
-        with pytest.raises(KeyboardInterrupt) as kept:
-            render(engine, sd, spec_of(sd))
-    finally:
-        hook.remove()
-    gc.collect()
-    assert kept.value.__traceback__ is not None
-    assert [ref() for ref in held] == [None]
 
 
 def test_a_failing_model_call_fails_its_pictures_only(engine, sd):
@@ -298,12 +179,3 @@ def test_a_scheduler_that_fails_in_mid_run_fails_its_lane_only(engine, sd, monke
     assert also.error == failed.error
     assert rows == [6, 6, 6, 2, 2]
     assert apart(drawn.image, plain(sd, specs[1])) <= BOUND
-
-
-def test_the_line_about_an_exception_names_its_place():
-    """`why` keeps kind, first line and place, and no frame."""
-    try:
-        raise IndexError("index 7 is out of bounds\nmore")
-    except IndexError as error:
-        said = denoise.why(error)
-    assert said.startswith("IndexError: index 7 is out of bounds (test_denoise.py:")

@@ -1,8 +1,9 @@
-"""Tiny pipelines with random weights, written to disk in the layout of diffusers, and plain calls of them."""
+"""Tiny pipelines with random weights, in the layout of diffusers; plain calls of them, and counted ones."""
 
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -16,6 +17,8 @@ from sdnb.spec import ImageSpec
 
 SIDE = 64
 CONTEXT = 16
+BOUND = 2  # of 255: batched and plain differ by rounding only
+PLAIN = [name for name in schedulers.names() if not schedulers.parse(name).kind.flow]
 _WORDS = ("fox", "moon", "red", "blue", "blur")
 
 
@@ -245,6 +248,18 @@ def render(engine, model: Model, *specs: ImageSpec, on_step=lambda step: None, c
     by_digest = {picture.spec.digest: picture for picture in drawn}
     assert len(drawn) == len(specs)
     return [by_digest[spec.digest] for spec in specs]
+
+
+@contextmanager
+def counted(engine, model):
+    """Count the model calls, and their rows, that are made within."""
+    unet = engine._parts(model).unet
+    rows: list[int] = []
+    hook = unet.register_forward_pre_hook(lambda module, args: rows.append(len(args[0])))
+    try:
+        yield rows
+    finally:
+        hook.remove()
 
 
 _pipes: dict[Path, tuple[object, object]] = {}
