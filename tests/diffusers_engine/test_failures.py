@@ -42,6 +42,8 @@ def test_what_stops_a_run_keeps_no_tensor(engine, sd, raised):
     held: list[weakref.ref] = []
 
     def stop(step):
+        if step.note:  # the model is loaded first
+            return
         batch = step.preview.__self__
         held.extend(weakref.ref(lane.latents) for lane in batch._lanes)
         held.extend(weakref.ref(lane.output) for lane in batch._lanes)
