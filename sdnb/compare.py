@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from sdnb import api, metrics, sweep
+from sdnb import api, extras, sweep
 from sdnb.budget import EQUAL, cautions, spend
 from sdnb.comparison import REFERENCE, TOLERANCE, Comparison, Plan, decibels
 from sdnb.errors import RequestError, Stopped
@@ -125,7 +125,7 @@ def plan(
     RequestError, ModelError, MissingExtra
         What was asked for cannot be compared, or scikit-image is not installed.
     """
-    metrics.needed("comparing schedulers")
+    extras.require("skimage", "comparing schedulers")
     equal = equal or EQUAL[0]
     if wanted.rows or wanted.cols or wanted.zips:
         raise RequestError("a comparison lays its grid out itself; drop --rows, --cols and --zip")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sdnb import grid, metrics, plot, schedulers, verdict
+from sdnb import extras, grid, metrics, plot, schedulers, verdict
 from sdnb.axis import Axis
 from sdnb.budget import Spent
 from sdnb.errors import MissingExtra, RequestError, unknown
@@ -141,10 +141,9 @@ class Comparison:
         MissingExtra
             pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError:
-            raise MissingExtra("pandas", "lab", "to_frame()") from None
+        extras.require("pandas", "to_frame()")
+        import pandas as pd
+
         if per == "run":
             return pd.DataFrame([row.figures() for row in self.rows])
         if per != "picture":
@@ -268,10 +267,9 @@ class Comparison:
         body = grid.body(
             self.results, laid, kilobytes=current().grid_kb, layout=self._layout(), captions=self._captions()
         )
-        if plot.available():
+        try:
             drawn = self.plot("psnr" if self._without_latents() else "latent_rms").img()
-        else:
-            missing = str(MissingExtra("matplotlib", "lab", "the plot"))
+        except MissingExtra as missing:
             drawn = f'<p style="font-size:12px;{grid.QUIET}">{missing}</p>'
         said = f'<p style="margin:0 0 8px;font-size:14px;line-height:1.45">{self.sentence()}</p>'
         return {

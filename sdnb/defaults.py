@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import Any
 
-from sdnb import axes, emphasis, inputs, schedulers
+from sdnb import axes, emphasis, extras, inputs, schedulers
 from sdnb.errors import ModelError, RequestError
 from sdnb.inputs import Input
 from sdnb.models import Capabilities, Model
@@ -186,7 +185,7 @@ def _schedulers(texts: tuple[str, ...], cans: list[Capabilities]) -> tuple[tuple
             fits = [
                 kind for kind in schedulers.TABLE.values() if all(kind.name in can.schedulers for can in cans)
             ]
-            missing = [kind for kind in fits if kind.needs and find_spec(kind.needs) is None]
+            missing = [kind for kind in fits if kind.needs and not extras.installed(kind.needs)]
             notes += [f"all leaves out {kind.name}, which needs {kind.needs}" for kind in missing]
             if not (added := [kind.name for kind in fits if kind not in missing]):
                 raise ModelError("no scheduler fits all of these models; sweep them one by one")

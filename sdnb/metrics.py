@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 
-from sdnb.errors import MissingExtra
+from sdnb import extras
 from sdnb.picture import Picture
 
-__all__ = ["MEASURES", "Measured", "measure", "needed", "same", "spread", "statistics"]
+__all__ = ["MEASURES", "Measured", "measure", "same", "spread", "statistics"]
 
 #: What is measured, and how it is said.
 MEASURES = {
@@ -44,12 +43,6 @@ class Measured:
     latent_rms: float = math.nan
 
 
-def needed(purpose: str) -> None:
-    """Raise `MissingExtra` unless scikit-image is installed; imports nothing."""
-    if find_spec("skimage") is None:
-        raise MissingExtra("scikit-image", "lab", purpose)
-
-
 def measure(picture: Picture, reference: Picture) -> Measured:
     """Measure a picture against its reference, both RGB of one size, at least 8 pixels wide and high.
 
@@ -60,7 +53,7 @@ def measure(picture: Picture, reference: Picture) -> Measured:
     """
     if picture.error or reference.error:
         return Measured()
-    needed("measuring pictures")
+    extras.require("skimage", "measuring pictures")
     import numpy as np
     from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 

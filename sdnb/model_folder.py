@@ -40,14 +40,21 @@ def read(file: Path, said: str) -> dict[str, Any]:
         It is missing, cannot be read, or is something else.
     """
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        return _object(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         missing = f"{file.parent.name}/{file.name}" if file.name == "config.json" else file.name
         raise ModelError(f"the model folder {said} is broken: it has no {missing}") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"the model folder {said} is broken: {file.name} cannot be read ({error})") from None
+
+
+def _object(text: str | bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
     if not isinstance(data, dict):
-        raise ModelError(f"the model folder {said} is broken: {file.name} is no JSON object")
+        raise ValueError("it is no JSON object")
     return data
 
 
@@ -157,19 +164,20 @@ def header(file: Path, said: str) -> dict[str, Any]:
     ModelError
         It is no safetensors file, or it is cut off, as a broken download leaves it.
     """
-    size = file.stat().st_size
     try:
+        size = file.stat().st_size
         with file.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
             if not 2 <= length <= min(size - 8, _MOST_HEADER):
                 raise ValueError
-            data: dict[str, Any] = json.loads(stream.read(length))
+            data = _object(stream.read(length))
         ends = [entry["data_offsets"][1] for name, entry in data.items() if name != "__metadata__"]
+        whole = 8 + length + max(ends, default=0)
     except OSError as error:
         raise ModelError(f"{said} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+    except (ValueError, KeyError, TypeError, IndexError):
         raise ModelError(f"{said} is no safetensors file, or a broken download; fetch it again") from None
-    if size < (whole := 8 + length + max(ends, default=0)):
+    if size < whole:
         raise ModelError(
             f"{said} is cut off: it has {size / 1e6:,.1f} of {whole / 1e6:,.1f} MB; fetch it again"
         )

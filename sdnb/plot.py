@@ -12,17 +12,15 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.util import find_spec
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from sdnb import grid
-from sdnb.errors import MissingExtra
+from sdnb import extras, grid
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Line", "Plot", "available", "plot"]
+__all__ = ["Line", "Plot", "plot"]
 
 _PAPER, _INK, _RULE = "#fcfcfb", "#26282b", "#dfe1e4"
 # Told apart on light paper, also by those who see fewer colours: Okabe and Ito's without the yellow, and
@@ -94,11 +92,6 @@ class Plot:
         return {"text/plain": repr(self), "text/html": grid.frame(self.img())}
 
 
-def available() -> bool:
-    """Tell whether matplotlib is installed, importing nothing."""
-    return find_spec("matplotlib") is not None
-
-
 def plot(lines: Sequence[Line], *, what: str, title: str) -> Plot:
     """Draw the plot; pyplot and its state are left alone.
 
@@ -115,8 +108,7 @@ def plot(lines: Sequence[Line], *, what: str, title: str) -> Plot:
     MissingExtra
         matplotlib is not installed.
     """
-    if not available():
-        raise MissingExtra("matplotlib", "lab", "the plot")
+    extras.require("matplotlib", "the plot")
     from matplotlib import rc_context, rcParamsDefault
     from matplotlib.figure import Figure
     from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator

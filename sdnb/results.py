@@ -9,8 +9,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from sdnb import cell, contact_sheet, entry, grid, layout, png
-from sdnb.errors import MissingExtra, RequestError, StoreError
+from sdnb import cell, contact_sheet, entry, extras, grid, layout, png
+from sdnb.errors import RequestError, StoreError
 from sdnb.picture import CHUNKS, Picture
 from sdnb.settings import current
 from sdnb.spec import ImageSpec
@@ -124,10 +124,9 @@ class Results(Sequence[Picture]):
         MissingExtra
             pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError:
-            raise MissingExtra("pandas", "lab", "to_frame()") from None
+        extras.require("pandas", "to_frame()")
+        import pandas as pd
+
         settings = [field.name for field in fields(ImageSpec)]
         told = ["seconds", "cached", "notes", "error", "path", "digest"]
         table = [

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 
 import sdnb
-from sdnb import api, compare, metrics, plot
+from sdnb import api, compare
 from sdnb.errors import MissingExtra, RequestError
 from sdnb.store import Store
 from sdnb.testing import FakeEngine
@@ -150,13 +151,13 @@ def test_what_does_not_apply_is_said(engine: FakeEngine) -> None:
 
 def test_without_the_extra(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without scikit-image nothing is drawn; without matplotlib all is shown but the plot."""
-    monkeypatch.setattr(plot, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     found = sdnb.compare_schedulers("a fox", **TWO)
     assert "the plot needs matplotlib" in html(found) and "svg" not in html(found)
     with pytest.raises(MissingExtra, match="matplotlib"):
         found.plot()
     before = len(engine.drawn)
-    monkeypatch.setattr(metrics, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "skimage", None)
     with pytest.raises(MissingExtra, match="scikit-image"):
         sdnb.compare_schedulers("a wolf", **TWO)
     assert len(engine.drawn) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -53,6 +54,6 @@ def test_rounding_is_the_same_picture() -> None:
 
 def test_a_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without scikit-image the extra is named, also where it is asked beforehand."""
-    monkeypatch.setattr(metrics, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "skimage", None)
     with pytest.raises(MissingExtra, match=r'scikit-image: pip install "sdnb\[lab\]"'):
         metrics.measure(picture(1), picture(2))

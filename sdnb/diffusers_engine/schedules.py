@@ -5,14 +5,13 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 import diffusers
 
-from sdnb import schedulers
+from sdnb import extras, schedulers
 from sdnb.diffusers_engine.pipelines import quiet
-from sdnb.errors import MissingExtra, RenderError, RequestError
+from sdnb.errors import RenderError, RequestError
 
 __all__ = ["build", "same_configuration", "step_keywords"]
 
@@ -43,8 +42,8 @@ def build(name: str, steps: int, config: Mapping[str, Any]) -> Any:
         It cannot make so many steps.
     """
     asked = schedulers.parse(name)
-    if asked.kind.needs and find_spec(asked.kind.needs) is None:
-        raise MissingExtra(asked.kind.needs, "sde", f"the scheduler {asked.name}")
+    if asked.kind.needs:
+        extras.require(asked.kind.needs, f"the scheduler {asked.name}")
     cls = getattr(diffusers, asked.class_name)
     refused = ""
     try:

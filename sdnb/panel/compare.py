@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 import ipywidgets as ipw
 
-from sdnb import api, axes, cell, compare, schedulers
+from sdnb import api, axes, cell, compare, extras, schedulers
 from sdnb.budget import EQUAL
 from sdnb.comparison import Comparison, Plan
 from sdnb.errors import SdnbError
@@ -125,7 +124,7 @@ def _offered(name: str) -> bool:
     other = ("use_exponential_sigmas", "use_beta_sigmas")
     if any(scheduler.kwargs.get(key) for key in other):
         return False
-    return not scheduler.kind.needs or find_spec(scheduler.kind.needs) is not None
+    return not scheduler.kind.needs or extras.installed(scheduler.kind.needs)
 
 
 def _html(plan: Plan, results: Results) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from sdnb import schedulers
@@ -48,7 +50,7 @@ def test_steps_that_cannot_be_made_are_an_error():
 
 def test_a_missing_package_names_its_extra(monkeypatch):
     """DPM++ SDE without torchsde says what to install."""
-    monkeypatch.setattr(schedules, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "torchsde", None)
     with pytest.raises(MissingExtra, match=r'needs torchsde: pip install "sdnb\[sde\]"'):
         schedules.build("dpmpp_sde", 10, CONFIG)
 
