@@ -77,6 +77,8 @@ class Capabilities:
         ``lcm`` or ``turbo`` for one that is distilled to few steps, else empty.
     inpaints : bool
         Whether it is made for filling in masks, and draws nothing without one.
+    reads_guidance : bool
+        Whether its unet reads the guidance as an embedding; then no call is doubled for it.
     """
 
     family: str
@@ -90,6 +92,7 @@ class Capabilities:
     text_layers: int = 12
     kind: str = ""
     inpaints: bool = False
+    reads_guidance: bool = False
 
     @property
     def title(self) -> str:
@@ -146,10 +149,11 @@ def capabilities(path: Path, name: str) -> Capabilities:
         scheduler = schedulers.from_config(config).name
     except RequestError as error:
         raise ModelError(f"{name} comes with a scheduler that sdnb does not have: {error}") from None
-    kind = _kind(name, unet, config)
+    reads_guidance = unet.get("time_cond_proj_dim") is not None
+    kind = _kind(name, reads_guidance, config)
     fits = {known.name for known in schedulers.TABLE.values() if not known.flow}
     if kind == "lcm":
-        steps, guidance = _FEW_STEPS, 8.0 if unet.get("time_cond_proj_dim") else 1.0
+        steps, guidance = _FEW_STEPS, 8.0 if reads_guidance else 1.0
         scheduler, fits = scheduler if scheduler in ("lcm", "tcd") else "lcm", {"lcm", "tcd"}
     elif kind == "turbo":
         steps, guidance = _named_steps(name) or _FEW_STEPS, 0.0
@@ -168,12 +172,13 @@ def capabilities(path: Path, name: str) -> Capabilities:
         text_layers=int(text.get("num_hidden_layers", 12)),
         kind=kind,
         inpaints=class_name in _INPAINTING,
+        reads_guidance=reads_guidance,
     )
 
 
-def _kind(name: str, unet: Mapping[str, Any], scheduler: Mapping[str, Any]) -> str:
+def _kind(name: str, reads_guidance: bool, scheduler: Mapping[str, Any]) -> str:
     words = set(re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()))
-    if unet.get("time_cond_proj_dim") or scheduler.get("_class_name") == "LCMScheduler" or "lcm" in words:
+    if reads_guidance or scheduler.get("_class_name") == "LCMScheduler" or "lcm" in words:
         return "lcm"
     trailing = (
         scheduler.get("timestep_spacing") == "trailing"

@@ -15,6 +15,7 @@ from sdnb import adapters, inputs, schedulers, store
 from sdnb.engine import Engine, Group, OnStep
 from sdnb.errors import SdnbError, StoreError
 from sdnb.inputs import Input
+from sdnb.models import Capabilities
 from sdnb.picture import Picture
 from sdnb.spec import ImageSpec
 from sdnb.store import Store
@@ -89,12 +90,13 @@ def run(
         reason = ""
         pictures = engine.render(group, on_step, cancel)
         try:
+            can = engine.capabilities(group.model)
             for picture in pictures:
                 spec = picture.spec
                 left.pop(spec, None)
                 if keep is not None and not picture.error:
-                    identity = identities[spec]
-                    picture = keep.put(keys[spec], picture, identity, evaluations=evaluations(spec))
+                    cost = evaluations(spec, can)
+                    picture = keep.put(keys[spec], picture, identities[spec], evaluations=cost)
                 for place in places[spec]:
                     yield place, picture
         except StoreError:
@@ -147,10 +149,17 @@ def _identities(sweep: Sweep, engine: Engine, keep: Store | None) -> dict[ImageS
     return said
 
 
-def evaluations(spec: ImageSpec) -> int:
-    """Model evaluations that a picture costs, guidance counted in."""
+def evaluations(spec: ImageSpec, can: Capabilities) -> int:
+    """Model evaluations that a picture costs: two a call with classifier-free guidance.
+
+    Parameters
+    ----------
+    spec : ImageSpec
+    can : Capabilities
+        Those of its model: one that reads the guidance itself is called for one row.
+    """
     calls = schedulers.parse(spec.scheduler).evaluations(spec.steps_made)
-    return calls * (2 if spec.guidance_scale > 1 else 1)
+    return calls * (2 if spec.guidance_scale > 1 and not can.reads_guidance else 1)
 
 
 @dataclass(frozen=True)
@@ -192,14 +201,16 @@ def estimate(
     if keep is not None and (latents or frames):
         stored = {key for key, one in keep.get_many(list(stored)).items() if _complete(one, latents, frames)}
     misses = [spec for spec, key in keys.items() if key not in stored]
+    cans = {name: engine.capabilities(sweep.models[name]) for name in {spec.model for spec in misses}}
+    costs = [evaluations(spec, cans[spec.model]) for spec in misses]
     seconds: float | None = 0.0
-    for spec in misses:
+    for spec, cost in zip(misses, costs, strict=True):
         each = keep.seconds_per_evaluation(identities[spec], spec.width, spec.height) if keep else None
-        seconds = None if seconds is None or each is None else seconds + each * evaluations(spec)
+        seconds = None if seconds is None or each is None else seconds + each * cost
     return Estimate(
         places=len(sweep.specs),
         pictures=len(keys),
         stored=len(keys) - len(misses),
-        evaluations=sum(map(evaluations, misses)),
+        evaluations=sum(costs),
         seconds=seconds,
     )

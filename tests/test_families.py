@@ -54,8 +54,10 @@ def test_distilled_models_are_told_by_their_configuration(tmp_path: Path) -> Non
     can = families.capabilities(turbo, "a")
     assert (can.kind, can.scheduler, can.num_inference_steps) == ("turbo", "euler", 4)
     reads = made(tmp_path / "b", "sd1", unet={"time_cond_proj_dim": 256})
-    assert families.capabilities(reads, "b").guidance_scale == 8.0
-    assert families.capabilities(made(tmp_path / "c", "sd1", _class_name="LCMScheduler"), "c").kind == "lcm"
+    can = families.capabilities(reads, "b")
+    assert (can.kind, can.guidance_scale, can.reads_guidance) == ("lcm", 8.0, True)
+    can = families.capabilities(made(tmp_path / "c", "sd1", _class_name="LCMScheduler"), "c")
+    assert (can.kind, can.guidance_scale, can.reads_guidance) == ("lcm", 1.0, False)
     zero = made(tmp_path / "d", "sd1", timestep_spacing="trailing", rescale_betas_zero_snr=True)
     assert families.capabilities(zero, "d").kind == ""
 

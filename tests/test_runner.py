@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -132,3 +133,18 @@ def test_the_estimate_counts_what_a_run_does(keep: Store) -> None:
     assert (after.stored, after.evaluations, after.seconds) == (3, 0, 0.0)
     again = runner.estimate(planned, engine, keep, redraw=True)
     assert again.seconds is not None and again.seconds > 0
+
+
+def test_a_model_that_reads_its_guidance_is_not_counted_twice(
+    keep: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it can do is asked of the engine, for the estimate and for the seconds that are remembered."""
+    engine = FakeEngine()
+    reads = replace(engine.capabilities(MODEL), reads_guidance=True)
+    planned = sweep(spec(), spec(seed=2))
+    assert runner.estimate(planned, engine, keep).evaluations == 2 * 2 * 20
+    monkeypatch.setattr(engine, "capabilities", lambda model: reads)
+    assert runner.estimate(planned, engine, keep).evaluations == 2 * 20
+    ((_, first), (_, second)) = ran(planned, engine, keep)
+    each = keep.seconds_per_evaluation(engine.identity(MODEL), 128, 128)
+    assert each == pytest.approx((first.seconds + second.seconds) / 2 / 20)

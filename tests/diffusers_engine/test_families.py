@@ -5,9 +5,9 @@ from __future__ import annotations
 import diffusers
 import pytest
 
-from sdnb import models, schedulers
+from sdnb import models, runner, schedulers
 
-from .tiny import apart, plain, render, spec_of, write_sd
+from .tiny import apart, counted, plain, render, spec_of, write_sd
 
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
@@ -75,3 +75,15 @@ def test_every_scheduler_that_is_offered_draws(which, request, engine):
     for spec, picture in zip(specs, render(engine, model, *specs), strict=True):
         assert not picture.error, (spec.scheduler, picture.error)
         assert apart(picture.image, plain(model, spec)) <= 2, spec.scheduler
+
+
+@pytest.mark.parametrize(("which", "doubled"), [("sd", [1, 1, 2]), ("lcm", [1, 1, 1])])
+def test_guidance_doubles_only_what_does_not_read_it(which, doubled, request, engine):
+    """The rows that the unet is called for are those that a dry run counts; an embedding adds none."""
+    model = request.getfixturevalue(which)
+    can = engine.capabilities(model)
+    for guidance, times in zip((0.0, 1.0, 8.0), doubled, strict=True):
+        spec = spec_of(model, scheduler="lcm", num_inference_steps=3, guidance_scale=guidance)
+        with counted(engine, model) as rows:
+            render(engine, model, spec)
+        assert sum(rows) == 3 * times == runner.evaluations(spec, can)

@@ -165,7 +165,7 @@ def test_evaluations_are_counted_right(engine, sd, name):
                 sd, scheduler=name, num_inference_steps=7, init_image=image.digest, strength=strength
             )
             draw(engine, sd, [spec], image)
-            assert sum(rows) == runner.evaluations(spec)
+            assert sum(rows) == runner.evaluations(spec, engine.capabilities(sd))
     finally:
         hook.remove()
 
