@@ -12,8 +12,9 @@ from sdnb import api, axes, cell, compare, extras, schedulers
 from sdnb.budget import EQUAL
 from sdnb.comparison import Comparison, Plan
 from sdnb.errors import SdnbError
+from sdnb.panel.bounds import checked
 from sdnb.panel.field import Field
-from sdnb.panel.form import Form, checked
+from sdnb.panel.form import Form
 from sdnb.panel.job import Job
 from sdnb.panel.words import Words
 from sdnb.results import Results
@@ -74,7 +75,7 @@ class CompareTab:
     def follow(self) -> None:
         """Offer the schedulers that fit the form's model; those that were ticked stay so."""
         on = {name for name, tick in self.ticks.items() if tick.value} or set(compare.SCHEDULERS)
-        names = [name for name in self._form.schedulers() if _offered(name)]
+        names = [name for name in self._form.scheduler.names if _offered(name)]
         if names == list(self.ticks):
             return
         self.ticks = {}
@@ -107,7 +108,7 @@ class CompareTab:
             return None
         equal = self.equal.value
         steps = self.reference.value
-        plan = compare.plan(asked, equal=equal, reference_steps=steps, limit=self._form.limit)
+        plan = compare.plan(asked, equal=equal, reference_steps=steps, limit=self._form.options.limit)
         words = "--compare"
         words += f" --equal {equal}" if equal != EQUAL[0] else ""
         words += f" --reference {steps}" if steps != compare.REFERENCE_STEPS else ""

@@ -62,7 +62,7 @@ class Create:
         good = 1 <= count <= MAX_VALUES
         self.count.tell("" if good else self._words("bad_count", most=MAX_VALUES))
         asked = self._form.read({}, count=count if good else 1)
-        return planned(asked, self._form.limit) if good and asked is not None else None
+        return planned(asked, self._form.options.limit) if good and asked is not None else None
 
     def _uploaded(self, change: dict[str, object]) -> None:
         value = self.upload.value

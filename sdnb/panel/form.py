@@ -8,48 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields as fields_of
 from random import SystemRandom
 from typing import Any
 
 import ipywidgets as ipw
 
-from sdnb import api, axes, cell, desk, inputs, models, schedulers, settings, templates
+from sdnb import axes, cell, models, schedulers, settings, templates
 from sdnb.errors import RequestError, SdnbError
 from sdnb.models import Capabilities
+from sdnb.panel.bounds import checked
+from sdnb.panel.choice import ModelChoice, SchedulerChoice
 from sdnb.panel.field import Field
+from sdnb.panel.more_options import MoreOptions
 from sdnb.panel.words import Words
 from sdnb.request import Request
-from sdnb.spec import ImageSpec
 
-__all__ = ["Form", "checked"]
+__all__ = ["Form"]
 
-_SAFE: Mapping[str, Any] = {
-    "model": "mini", "prompt": "a", "seed": 0, "num_inference_steps": 1, "guidance_scale": 1.0,
-    "scheduler": "euler", "width": 64, "height": 64,
-}  # fmt: skip
-# What can be held against its bounds by itself; the others need a model or a picture, and the plan tells.
-_BOUNDED = ("negative_prompt", "seed", "num_inference_steps", "guidance_scale", "clip_skip")
-_OTHER = ""
 _SEEDS = 2**32
-
-
-def checked(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
-    """Hold values of one setting against what any picture allows.
-
-    Raises
-    ------
-    RequestError
-        One of them is out of range.
-    """
-    for value in values:
-        if name == "size":
-            ImageSpec(**{**_SAFE, "width": value[0], "height": value[1]})
-        elif name == "scheduler" and value != axes.ALL:
-            schedulers.parse(value)
-        elif name in _BOUNDED:
-            ImageSpec(**{**_SAFE, name: value})
-    return tuple(values)
 
 
 class Form:
@@ -67,8 +43,8 @@ class Form:
     ----------
     fields : dict of str to Field
         By the names of `ImageSpec`, ``size`` for width and height, and ``options``.
-    limit : int or None
-        Most pictures to allow, as "More options" says.
+    model, scheduler, options : Field
+        Those of the fields that know more than their value.
     box : widget
     """
 
@@ -77,30 +53,21 @@ class Form:
     ) -> None:
         self._words = words
         self._on_change = on_change
-        self._namespace = namespace
         self._quiet = False
-        self.limit: int | None = None
         self._can: Capabilities | None = None
         defaults = settings.current()
 
         def text(kind: type, key: str, **more: Any) -> Any:
             return kind(description=words(key), continuous_update=True, **more)
 
-        names = desk.model_names()
-        if defaults.model not in names:
-            names.insert(0, defaults.model)
         self._dice = ipw.Button(icon="random", tooltip=words("dice"))
         self._lock = ipw.ToggleButton(icon="unlock", tooltip=words("lock"))
-        self._path = ipw.Text(placeholder=words("model_hint"), continuous_update=False)
-        self._path.layout.display = "none"
-        self._model = ipw.Dropdown(
-            description=words("model"), options=[*((n, n) for n in names), (words("other_model"), _OTHER)]
-        )
-        self._model.value = defaults.model
         small = (self._dice, self._lock)
         for button in small:
             button.layout.width = "34px"
             button.add_class("sdnb-icon")
+        self.model = ModelChoice(words, defaults.model)
+        self.scheduler = SchedulerChoice(words)
         self.fields: dict[str, Field] = {
             "prompt": Field(
                 text(ipw.Textarea, "prompt", rows=3, placeholder=words("prompt_hint")), kind="full"
@@ -108,14 +75,15 @@ class Form:
             "negative_prompt": Field(
                 text(ipw.Textarea, "negative", rows=3, value=defaults.negative), kind="wide"
             ),
-            "model": Field(self._model, self._path),
-            "scheduler": Field(ipw.Dropdown(description=words("scheduler"))),
+            "model": self.model,
+            "scheduler": self.scheduler,
             "num_inference_steps": Field(text(ipw.IntText, "steps")),
             "guidance_scale": Field(text(ipw.FloatText, "guidance", step=0.5)),
             "size": Field(ipw.Combobox(description=words("size"), ensure_option=False)),
             "seed": Field(text(ipw.Text, "seed", value=str(defaults.seed)), *small),
-            "options": Field(text(ipw.Text, "options", placeholder="--clip-skip 1"), kind="wide"),
         }
+        self.options = MoreOptions(words, (*self.fields, "count"), namespace)
+        self.fields["options"] = self.options
         top = [self.fields[name].box for name in ("prompt", "negative_prompt")]
         rest = [field.box for name, field in self.fields.items() if name not in ("prompt", "negative_prompt")]
         rows = [ipw.Box(top), ipw.Box(rest)]
@@ -125,7 +93,7 @@ class Form:
         self._fit()
         for name, field in self.fields.items():
             field.control.observe(self._changed(name), "value")
-        self._path.observe(self._changed("model"), "value")
+        self.model.path.observe(self._changed("model"), "value")
         self._lock.observe(lambda _: self._show_lock(), "value")
         self._dice.on_click(lambda _: self.roll(lock=True))
 
@@ -189,10 +157,10 @@ class Form:
         if "width" in said and "height" in said:
             said["size"] = (said.pop("width"), said.pop("height"))
         with self._together():
-            if (model := said.pop("model", None)) is not None and not self._take_model(model):
-                left.append(self._words("no_model", name=model, kept=self._model_text()))
-            if (name := said.pop("scheduler", None)) is not None and not self._take_scheduler(name):
-                left.append(self._words("no_scheduler", name=name, kept=self.fields["scheduler"].value))
+            if (model := said.pop("model", None)) is not None and not self.model.take(model):
+                left.append(self._words("no_model", name=model, kept=self.model.text))
+            if (name := said.pop("scheduler", None)) is not None and not self.scheduler.take(name):
+                left.append(self._words("no_scheduler", name=name, kept=self.scheduler.value))
             self._fit()
             for name in ("num_inference_steps", "guidance_scale"):
                 if name in said:
@@ -204,13 +172,8 @@ class Form:
                     value = said.pop(name)
                     self.fields[name].value = "" if value == "" else axes.label(name, value)
             self._lock.value = True
-            left += self._take_more(said)
+            left += self.options.write(said)
         return left
-
-    def schedulers(self) -> list[str]:
-        """Return the names of the schedulers that fit the model."""
-        fits = self._can.schedulers if self._can is not None else frozenset(schedulers.TABLE)
-        return [name for name in schedulers.names() if schedulers.parse(name).kind.name in fits]
 
     def _value(self, name: str) -> tuple[Any, ...]:
         value = self.fields[name].value
@@ -219,92 +182,27 @@ class Form:
                 raise RequestError(self._words("no_prompt"))
             return cell.read("", value, {}).request.prompts
         if name == "options":
-            return (self._options(value),)
+            return (self.options.read(),)
         if name == "model":
-            models.resolve(text := self._model_text())
+            models.resolve(text := self.model.text)
             return (text,)
         if name == "seed" and "random" in value:
             raise RequestError(self._words("no_random"))
         return checked(name, axes.values(name, value))
 
-    def _options(self, text: str) -> Request:
-        asked = cell.read(text, "a", self._namespace())
-        rest = cell.Cell(request=asked.request, limit=asked.limit)
-        other = [f.name for f in fields_of(cell.Cell) if getattr(asked, f.name) != getattr(rest, f.name)]
-        other += [name for name in asked.request.settings if name in self.fields or name == "count"]
-        if other:
-            raise RequestError(self._words("not_here", name=other[0].replace("_", "-")))
-        for name, values in asked.request.settings.items():
-            if name in axes.SETTINGS:
-                checked(name, values)
-        self.limit = asked.limit
-        return asked.request
-
-    def _model_text(self) -> str:
-        return str(self._model.value or self._path.value.strip())
-
-    def _take_model(self, name: str) -> bool:
-        """Choose a model by the name that a spec holds; False if it is not on this machine."""
-        listed = {value for _, value in self._model.options}
-        if name in listed:
-            self._model.value = name
-            return True
-        try:
-            if models.resolve(self._model_text()).name == name:
-                return True  # its folder is typed already
-            models.resolve(name)
-        except SdnbError:
-            return False
-        self._model.value, self._path.value = _OTHER, name
-        return True
-
-    def _take_scheduler(self, name: str) -> bool:
-        """Choose a scheduler, also one with keywords that the list does not have."""
-        if schedulers.parse(name).kind.name not in {schedulers.parse(n).kind.name for n in self.schedulers()}:
-            return False
-        control = self.fields["scheduler"].control
-        if name not in [value for _, value in control.options]:
-            control.options = (*control.options, (name, name))
-        control.value = name
-        return True
-
-    def _take_more(self, said: Mapping[str, Any]) -> list[str]:
-        """Write what has no field under "More options"; return what cannot be written."""
-        rest = {field.name: field.default for field in fields_of(ImageSpec)}
-        words, left = [], []
-        for name, value in said.items():
-            if value == rest.get(name):
-                continue
-            try:
-                if axes.SETTINGS[name].kind == "picture":
-                    value = inputs.find(f"sha256:{value}")
-                words.append(f"--{axes.SETTINGS[name].option} {axes.write(name, [value])}")
-            except (KeyError, SdnbError):
-                left.append(self._words("not_taken", name=name))
-        self.fields["options"].value = " ".join(words)
-        return left
-
     def _fit(self) -> None:
         """Follow the model: schedulers that fit it; its own defaults where the user left the old one's."""
-        self._path.layout.display = "none" if self._model.value else ""
         try:
-            can = api.engine_for().capabilities(models.resolve(self._model_text()))
+            can = self.model.capabilities()
         except SdnbError:
             return  # it is told beside the field
         if can == self._can:
             return
-        old = _defaults(self._can) if self._can is not None else None
+        old = _defaults(self._can) if self._can is not None else {}
         self._can, new = can, _defaults(can)
-        control = self.fields["scheduler"].control
-        before = control.value
-        names = self.schedulers()
-        if new["scheduler"] not in names:
-            names.append(new["scheduler"])
-        control.options = [(_named(name), name) for name in names]
-        own = old is None or before == old["scheduler"] or before not in names
-        control.value = new["scheduler"] if own else before
+        self.scheduler.offer(can, new["scheduler"], old.get("scheduler"))
         for name in ("num_inference_steps", "guidance_scale", "size"):
-            if old is None or self.fields[name].value == old[name]:
+            if not old or self.fields[name].value == old[name]:
                 self.fields[name].value = new[name]
         square = can.width
         sides = dict.fromkeys([new["size"], f"{square}x{square}", *_sizes(square)])
@@ -354,9 +252,3 @@ def _sizes(side: int) -> list[str]:
     """Offer the shapes of 3:2 and 4:3 of about the model's own area."""
     pairs = [(side * 3 // 2, side), (side, side * 3 // 2), (side * 4 // 3, side), (side, side * 4 // 3)]
     return [f"{width // 8 * 8}x{height // 8 * 8}" for width, height in pairs]
-
-
-def _named(name: str) -> str:
-    scheduler = schedulers.parse(name)
-    sigma = next((s for s in schedulers.SIGMAS if scheduler.kwargs.get(f"use_{s}_sigmas")), "")
-    return f"{name} · {scheduler.kind.title}{' ' + sigma.title() if sigma else ''}"

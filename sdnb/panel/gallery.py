@@ -55,8 +55,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
 
     Parameters
     ----------
-    lang : str, optional
-        ``en`` or ``es``; the locale's unless told.
+    words : Words
 
     Attributes
     ----------
@@ -72,17 +71,15 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     takes_files = Bool(False).tag(sync=True)
     max_file = Int(MAX_FILE).tag(sync=True)
 
-    def __init__(self, lang: str | None = None) -> None:
-        self._say = Words(lang)
+    def __init__(self, words: Words) -> None:
+        self._say = words
         self._tiles: dict[str, _Tile] = {}
         self._numbers = count(1)
         self._lock = threading.RLock()
         self._on_action: list[OnAction] = []
         self._on_file: list[OnFile] = []
         own = "gallery_"
-        texts = {
-            key.removeprefix(own): row[self._say.lang] for key, row in TABLE.items() if key.startswith(own)
-        }
+        texts = {key.removeprefix(own): row[words.lang] for key, row in TABLE.items() if key.startswith(own)}
         super().__init__(words=texts)
         self.on_msg(self._heard)
 

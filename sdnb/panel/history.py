@@ -15,7 +15,7 @@ import ipywidgets
 from sdnb import api
 from sdnb.errors import RequestError, SdnbError
 from sdnb.panel.field import Field
-from sdnb.panel.gallery import Gallery, OnAction
+from sdnb.panel.gallery import Gallery
 from sdnb.panel.words import Words
 from sdnb.picture import Picture
 from sdnb.search import Wanted
@@ -31,8 +31,7 @@ class History(ipywidgets.VBox):  # type: ignore[misc]
 
     Parameters
     ----------
-    lang : str, optional
-        ``en`` or ``es``; the locale's unless told.
+    words : Words
     page : int
         Most pictures at a time.
 
@@ -42,14 +41,14 @@ class History(ipywidgets.VBox):  # type: ignore[misc]
         The page that is shown.
     """
 
-    def __init__(self, lang: str | None = None, page: int = 24) -> None:
-        say = self._say = Words(lang)
+    def __init__(self, words: Words, page: int = 24) -> None:
+        say = self._say = words
         self._size = page
         self._at = 0
         self._newest: datetime | None = None
         self._lock = threading.RLock()
         self._busy = False
-        self.gallery = Gallery(say.lang)
+        self.gallery = Gallery(words)
         self._text = ipywidgets.Text(
             description=say("history_search"), placeholder=say("history_words"), continuous_update=False
         )
@@ -75,10 +74,6 @@ class History(ipywidgets.VBox):  # type: ignore[misc]
         pages = ipywidgets.HBox([self._newer, self._place, self._older, self._pinned], layout=wraps)
         super().__init__([fields, pages, self.gallery])
         self._fill([], 0)
-
-    def on_action(self, callback: OnAction) -> None:
-        """Call ``callback(action, picture)`` as `Gallery.on_action` says."""
-        self.gallery.on_action(callback)
 
     def refresh(self) -> None:
         """Look into the store anew and show the first page of what is searched for."""

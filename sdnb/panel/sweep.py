@@ -10,8 +10,9 @@ import ipywidgets as ipw
 from sdnb import axes
 from sdnb.errors import SdnbError
 from sdnb.option_line import split
+from sdnb.panel.bounds import checked
 from sdnb.panel.field import Field
-from sdnb.panel.form import Form, checked
+from sdnb.panel.form import Form
 from sdnb.panel.job import Job, planned
 from sdnb.panel.words import TABLE, Words
 
@@ -70,7 +71,7 @@ class SweepTab:
             self.rows[0].values.tell(self._words("no_axes"))
             good = False
         asked = self._form.read(swept, pair=self.pair.value)
-        return planned(asked, self._form.limit) if good and asked is not None else None
+        return planned(asked, self._form.options.limit) if good and asked is not None else None
 
 
 class _Row:

@@ -19,13 +19,14 @@ import sdnb
 from sdnb import api, infotext
 from sdnb.testing import FakeEngine
 from sdnb.panel.gallery import Gallery
+from sdnb.panel.words import Words
 api.use_engine(FakeEngine(fails="broken"))
 heard = ipywidgets.Label()
 def hear(action, picture):
     heard.value += f" {action}:{picture.spec.seed}"
 def take(data, name):
     heard.value += f" {name}:{infotext.from_png(data)['seed']}"
-gallery = Gallery("en")
+gallery = Gallery(Words("en"))
 gallery.on_action(hear)
 gallery.on_file(take)
 prompts = ["a fox on the moon", "<img src=x onerror=alert(1)>", "a broken vase", "a cat", "an owl at night"]
@@ -56,10 +57,11 @@ import sdnb
 from sdnb import api
 from sdnb.testing import FakeEngine
 from sdnb.panel.history import History
+from sdnb.panel.words import Words
 api.use_engine(FakeEngine())
 heard = ipywidgets.Label()
-history = History("en", page=6)
-history.on_action(lambda action, picture: setattr(heard, "value", f"{action}:{picture.spec.prompt}"))
+history = History(Words("en"), page=6)
+history.gallery.on_action(lambda action, picture: setattr(heard, "value", f"{action}:{picture.spec.prompt}"))
 prompts = [f"a {thing} number {number}" for number in range(10) for thing in ("lighthouse", "teapot")]
 sdnb.diffuse(prompts, size=256, progress=False)
 history.refresh()

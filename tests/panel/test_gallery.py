@@ -12,6 +12,7 @@ from PIL import Image
 
 from sdnb import api, infotext
 from sdnb.panel.gallery import MAX_FILE, SIDE, STATIC, THUMBNAIL_BYTES, Gallery, thumbnail
+from sdnb.panel.words import Words
 from sdnb.picture import Picture
 from sdnb.results import Results
 
@@ -48,7 +49,7 @@ class Page:
 @pytest.fixture
 def gallery() -> Gallery:
     """Return an English gallery."""
-    return Gallery("en")
+    return Gallery(Words("en"))
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_a_pin_is_set_in_the_store_and_shown(gallery, page, drawn):
     page.says(kind="action", action="pin", id=name)
     assert store.pinned([picture.path.stem for picture in drawn]) == {drawn[1].path.stem}
     assert page.tiles()[name]["pinned"] and heard == ["pin"]
-    later = Page(other := Gallery("en"))
+    later = Page(other := Gallery(Words("en")))
     other.show(drawn)
     assert [tile["pinned"] for tile in later.tiles().values()] == [False, True, False]
     page.says(kind="action", action="pin", id=name)
@@ -227,7 +228,7 @@ def test_the_static_grid_is_within_the_budget(gallery, drawn):
 
 def test_it_speaks_spanish(drawn):
     """Buttons and the names of settings."""
-    gallery = Gallery("es")
+    gallery = Gallery(Words("es"))
     page = Page(gallery)
     gallery.show(drawn)
     assert gallery.words["use"] == "Usar estos ajustes"
@@ -238,7 +239,7 @@ def test_it_speaks_spanish(drawn):
 def test_the_page_can_say_every_word_it_says():
     """Each word that the JavaScript asks for is sent, and each that is sent is used."""
     script = (ROOT / "sdnb/panel/gallery.js").read_text(encoding="utf-8")
-    sent = set(Gallery("en").words)
+    sent = set(Gallery(Words("en")).words)
     asked = set(re.findall(r'(?:say|small|button)\(\s*"(\w+)"', script))
     asked |= set(re.findall(r'\? "(\w+)" : "(\w+)"', script)[0])
     assert asked <= sent | {"img"}, asked - sent

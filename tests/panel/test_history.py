@@ -11,6 +11,7 @@ import pytest
 
 from sdnb import api
 from sdnb.panel.history import History
+from sdnb.panel.words import Words
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -31,7 +32,7 @@ def history(engine) -> History:
     """Return a history of pages of four, on a store of ten pictures of two prompts."""
     for number in range(10):
         api.diffuse("a red fox" if number % 2 else "a blue cat", seed=number, progress=False)
-    made = History("en", page=4)
+    made = History(Words("en"), page=4)
     made.refresh()
     return made
 
@@ -43,7 +44,7 @@ def seeds(history: History) -> list[int]:
 
 def test_it_looks_when_told_to(engine):
     """Making one reads no store; an empty store is told."""
-    history = History("en")
+    history = History(Words("en"))
     assert not api.store_for().folder.exists() and history._place.value == "Nothing found."
     history.refresh()
     assert history._place.value == "Nothing found." and history._older.disabled
@@ -101,7 +102,7 @@ def test_labels_say_when(history):
 def test_actions_are_the_gallerys(history):
     """As a callback hears them."""
     heard = []
-    history.on_action(lambda action, picture: heard.append((action, picture.spec.seed)))
+    history.gallery.on_action(lambda action, picture: heard.append((action, picture.spec.seed)))
     history.gallery._handle_custom_msg({"kind": "action", "action": "use", "id": history.gallery.ids[2]}, [])
     assert heard == [("use", 7)]
 
@@ -170,5 +171,5 @@ def test_pages_hold_while_another_kernel_draws(history):
 
 def test_it_speaks_spanish(engine):
     """Controls and what it says."""
-    history = History("es")
+    history = History(Words("es"))
     assert history._text.description == "Buscar" and history._place.value == "No se ha encontrado nada."
