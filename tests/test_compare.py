@@ -1,24 +1,17 @@
-"""Comparisons: what is drawn, what is shown, what is said; real pictures of `mini` at the end."""
+"""Of `sdnb.compare`: what is planned and drawn; real pictures of `mini` at the end."""
 
 from __future__ import annotations
 
-import re
 import sys
 
 import pytest
 
 import sdnb
 from sdnb import api, compare
-from sdnb.errors import MissingExtra, RequestError
+from sdnb.errors import MissingExtra
 from sdnb.store import Store
 from sdnb.testing import FakeEngine
-
-TWO = {"scheduler": ["euler", "heun"], "budget": [4, 9], "reference_steps": 60, "progress": False}
-
-
-def html(comparison: sdnb.Comparison) -> str:
-    """Return what a notebook shows."""
-    return comparison._repr_mimebundle_()["text/html"]
+from tests.test_comparison import TWO, html
 
 
 def test_what_is_drawn(engine: FakeEngine) -> None:
@@ -67,55 +60,6 @@ def test_latents_lie_in_the_pictures_file(engine: FakeEngine, tmp_path) -> None:
     assert (loose.results[1].latents == picture.latents).all()
 
 
-def test_what_is_shown(engine: FakeEngine) -> None:
-    """One div without scripts: every tile tells steps and evaluations, a reference beside, a plot below."""
-    found = sdnb.compare_schedulers("a fox", seed=[1, 2], **TWO)
-    page = html(found)
-    assert page.count("<div") == page.count("</div>") == 1 and "<script" not in page and "\n" not in page
-    assert page.count("4 steps · 4 evals") == page.count("5 steps · 9 evals") == 2
-    assert page.count("euler, 60 steps<br>60 evals") == 2
-    assert page.count('src="data:image/svg+xml') == 1
-    assert "seed 1</span>" in page and "seed 2</span>" in page
-    assert repr(found).startswith(
-        "Comparison: 2 schedulers × 2 budgets × 2 seeds of equal evaluations against 60 Euler steps, "
-    )
-
-
-def test_noise_is_marked_and_never_ranked(engine: FakeEngine) -> None:
-    """Ancestral and SDE schedulers have no decibels on their tiles, and the sentence leaves them out."""
-    asked = {**TWO, "scheduler": ["euler", "euler_a", "dpmpp_2m?algorithm_type=sde-dpmsolver++"]}
-    one = sdnb.compare_schedulers("a fox", **asked)
-    assert list(one.to_frame()["ranked"]) == [True, True] + [False] * 4
-    assert "euler_a (adds noise)" in html(one) and html(one).count("not ranked") == 4
-    assert "several seeds" in html(one)
-    assert "euler_a" not in one.sentence()
-    several = sdnb.compare_schedulers("a fox", seed=[1, 2], **asked)
-    assert len(re.findall(r"spread 0\.\d+", html(several))) == 8
-    assert (several.to_frame()["spread"] > 0).all()
-    lines = {text.get_text() for text in several.plot().figure.legends[0].get_texts()}
-    assert "euler_a\n(adds noise: not ranked)" in lines and "euler" in lines
-
-
-def test_frames(engine: FakeEngine) -> None:
-    """One row a run with means and deviations, or one a picture."""
-    found = sdnb.compare_schedulers("a fox", seed=[1, 2], **TWO)
-    runs, pictures = found.to_frame(), found.to_frame(per="picture")
-    assert len(runs) == 4 and len(pictures) == 8
-    mean = pictures.groupby(["scheduler", "budget"], sort=False)["latent_rms"].mean()
-    assert list(runs["latent_rms"]) == pytest.approx(list(mean))
-    assert (runs["latent_rms_std"] > 0).all()
-    with pytest.raises(RequestError, match="unknown table"):
-        found.to_frame(per="seed")
-
-
-def test_the_plain_cell_draws_the_same(engine: FakeEngine) -> None:
-    """`to_cell` writes a sweep of the same specs."""
-    found = sdnb.compare_schedulers("a fox", **TWO)
-    from sdnb import cell
-
-    assert api.plan(cell.parse(found.to_cell(), {}).request).specs == found.results.sweep.specs
-
-
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -137,30 +81,28 @@ def test_mistakes_are_one_line(engine: FakeEngine, wrong: dict, said: str) -> No
 
 
 def test_what_does_not_apply_is_said(engine: FakeEngine) -> None:
-    """Odd steps, a poor reference, names that are one, and a failing reference stand under the grid."""
+    """Odd steps, a poor reference and names that are one stand under the grid."""
     page = html(
         sdnb.compare_schedulers("a fox", **{**TWO, "scheduler": ["ddim", "Euler", "euler"], "budget": 30})
     )
     assert "ddim does not converge" in page and "few for a reference" in page
     assert "Euler and euler come to the same scheduler" in page
     assert page.count(">euler</span>") == 1
+
+
+def test_when_nothing_could_be_drawn_there_is_no_comparison() -> None:
+    """It is an error, as for a plain sweep."""
     api.use_engine(FakeEngine(fails="wolf"))
     with pytest.raises(sdnb.SdnbError, match="nothing could be drawn"):
         sdnb.compare_schedulers("a wolf", **TWO)
 
 
 def test_without_the_extra(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without scikit-image nothing is drawn; without matplotlib all is shown but the plot."""
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    found = sdnb.compare_schedulers("a fox", **TWO)
-    assert "the plot needs matplotlib" in html(found) and "svg" not in html(found)
-    with pytest.raises(MissingExtra, match="matplotlib"):
-        found.plot()
-    before = len(engine.drawn)
+    """Without scikit-image nothing is drawn."""
     monkeypatch.setitem(sys.modules, "skimage", None)
     with pytest.raises(MissingExtra, match="scikit-image"):
-        sdnb.compare_schedulers("a wolf", **TWO)
-    assert len(engine.drawn) == before
+        sdnb.compare_schedulers("a fox", **TWO)
+    assert not engine.drawn
 
 
 def test_the_magic_compares(shell, engine: FakeEngine) -> None:
