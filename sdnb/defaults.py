@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sdnb import axes, emphasis, extras, inputs, schedulers
+from sdnb import axes, emphasis, extras, inputs, scheduler_kinds, schedulers
 from sdnb.errors import ModelError, RequestError
 from sdnb.inputs import Input
 from sdnb.models import Capabilities, Model
@@ -123,7 +123,7 @@ def check(spec: ImageSpec, can: Capabilities) -> None:
         raise ModelError(f"{spec.model} fills in masks; give it a picture with --init and a mask with --mask")
     kind = schedulers.parse(spec.scheduler).kind
     if kind.name not in can.schedulers:
-        fits = ", ".join(name for name in schedulers.TABLE if name in can.schedulers)
+        fits = ", ".join(name for name in scheduler_kinds.TABLE if name in can.schedulers)
         raise ModelError(
             f"the scheduler {spec.scheduler} does not fit {spec.model} ({can.title}): "
             f"{can.unfit(kind.name)}; these do: {fits}"
@@ -183,7 +183,9 @@ def _schedulers(texts: tuple[str, ...], cans: list[Capabilities]) -> tuple[tuple
     for text in texts:
         if text == axes.ALL:
             fits = [
-                kind for kind in schedulers.TABLE.values() if all(kind.name in can.schedulers for can in cans)
+                kind
+                for kind in scheduler_kinds.TABLE.values()
+                if all(kind.name in can.schedulers for can in cans)
             ]
             missing = [kind for kind in fits if kind.needs and not extras.installed(kind.needs)]
             notes += [f"all leaves out {kind.name}, which needs {kind.needs}" for kind in missing]

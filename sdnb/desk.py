@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from sdnb import api, hub, models, schedulers, settings
+from sdnb import api, hub, models, scheduler_kinds, settings
 from sdnb.errors import ModelError, RequestError, unknown
 
 __all__ = ["ANSWERS", "WORDS", "answer", "model_names"]
@@ -101,20 +101,20 @@ def _schedulers(name: str) -> str:
             "noise at every step" if kind.stochastic else "",
             f"needs {kind.needs}" if kind.needs else "",
         )
-        for kind in schedulers.TABLE.values()
+        for kind in scheduler_kinds.TABLE.values()
         if kind.name in can.schedulers
     ]
     head = ("name", "in the web UI", "also with _", "evaluations for N steps", "", "")
     lines = [_table(head, rows), "Also NAME_trailing, and NAME?keyword=value for any keyword of the class."]
     reasons: dict[str, list[str]] = {}
-    for other in schedulers.TABLE:
+    for other in scheduler_kinds.TABLE:
         if why := can.unfit(other):
             reasons.setdefault(why, []).append(other)
     lines += [f"Not for {model.name}: {', '.join(names)} ({why})." for why, names in reasons.items()]
     return "\n".join(lines)
 
 
-def _cost(kind: schedulers.Kind) -> str:
+def _cost(kind: scheduler_kinds.Kind) -> str:
     if kind.per_step == 2:
         return "2N - 1"
     return f"N + {kind.extra_evaluations}" if kind.extra_evaluations else "N"

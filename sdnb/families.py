@@ -23,7 +23,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from sdnb import schedulers
+from sdnb import scheduler_kinds, schedulers
 from sdnb.errors import ModelError, RequestError
 from sdnb.model_folder import read
 
@@ -103,7 +103,7 @@ class Capabilities:
         """Return why a scheduler's base name does not fit, or an empty text when it does."""
         if scheduler in self.schedulers:
             return ""
-        kind = schedulers.TABLE[scheduler]
+        kind = scheduler_kinds.TABLE[scheduler]
         if kind.flow:
             return "it is for models that match flows, such as Stable Diffusion 3"
         if self.kind == "lcm":
@@ -151,13 +151,13 @@ def capabilities(path: Path, name: str) -> Capabilities:
         raise ModelError(f"{name} comes with a scheduler that sdnb does not have: {error}") from None
     reads_guidance = unet.get("time_cond_proj_dim") is not None
     kind = _kind(name, reads_guidance, config)
-    fits = {known.name for known in schedulers.TABLE.values() if not known.flow}
+    fits = {known.name for known in scheduler_kinds.TABLE.values() if not known.flow}
     if kind == "lcm":
         steps, guidance = _FEW_STEPS, 8.0 if reads_guidance else 1.0
         scheduler, fits = scheduler if scheduler in ("lcm", "tcd") else "lcm", {"lcm", "tcd"}
     elif kind == "turbo":
         steps, guidance = _named_steps(name) or _FEW_STEPS, 0.0
-        fits = {known for known in fits if schedulers.TABLE[known].spacing} - {"pndm"}
+        fits = {known for known in fits if scheduler_kinds.TABLE[known].spacing} - {"pndm"}
         if config.get("timestep_spacing") != "trailing":
             scheduler = "euler_trailing"
     return Capabilities(

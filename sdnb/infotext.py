@@ -164,9 +164,8 @@ def _webui(name: str) -> tuple[str, str, bool]:
     """Return the web UI's sampler, its schedule type, and whether they say all that the name says."""
     scheduler = schedulers.parse(name)
     title = scheduler.kind.title
-    sigma = next((s for s in schedulers.SIGMAS if scheduler.kwargs.get(f"use_{s}_sigmas")), "")
-    if sigma:
-        schedule_type = sigma.title()
+    if scheduler.sigmas:
+        schedule_type = scheduler.sigmas.title()
     elif scheduler.kwargs.get("timestep_spacing") == "trailing":
         schedule_type = "SGM Uniform"
     elif schedulers.from_webui(title, "Automatic").name != scheduler.kind.name:

@@ -12,7 +12,7 @@ from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
-from sdnb import schedulers
+from sdnb import scheduler_kinds, schedulers
 from sdnb.engine import Group, OnStep, Step, TokenReport
 from sdnb.models import Capabilities, Model
 from sdnb.picture import Picture
@@ -71,7 +71,7 @@ class FakeEngine:
             num_inference_steps=4,
             guidance_scale=4.0,
             scheduler="dpmpp_2m",
-            schedulers=frozenset(name for name, kind in schedulers.TABLE.items() if not kind.flow),
+            schedulers=frozenset(name for name, kind in scheduler_kinds.TABLE.items() if not kind.flow),
         )
 
     def missing(self, model: Model) -> int:

@@ -8,13 +8,13 @@ from typing import Any
 from hypothesis import strategies as st
 from PIL import Image
 
-from sdnb import inputs, schedulers, templates
+from sdnb import inputs, scheduler_kinds, templates
 from sdnb.errors import ModelError
 from sdnb.models import Capabilities, Model
 from sdnb.settings import Sdnb
 from sdnb.sweep import Request, Sweep, plan, request
 
-FITS = frozenset(name for name, kind in schedulers.TABLE.items() if not kind.flow)
+FITS = frozenset(name for name, kind in scheduler_kinds.TABLE.items() if not kind.flow)
 MODELS = {
     "mini": Capabilities("sd", 128, 128, 20, 4.0, "ddim", FITS),
     "big": Capabilities("sdxl", 1024, 1024, 30, 5.0, "euler", FITS - {"lms"}, text_layers=8),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sdnb import schedulers
+from sdnb import scheduler_kinds, schedulers
 from sdnb.budget import cautions, spend
 from sdnb.errors import RequestError
 
 
-@pytest.mark.parametrize("name", schedulers.TABLE)
+@pytest.mark.parametrize("name", scheduler_kinds.TABLE)
 def test_the_most_steps_that_cost_no_more(name: str) -> None:
     """One step more would cost more than the budget, and the steps taken do not."""
     scheduler = schedulers.parse(name)

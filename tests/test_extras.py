@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sdnb import extras, schedulers
+from sdnb import extras, scheduler_kinds
 from sdnb.errors import MissingExtra
 
 
@@ -17,7 +17,7 @@ def test_each_extra_brings_what_the_line_says() -> None:
     project = tomllib.loads(Path(__file__).parent.with_name("pyproject.toml").read_text("utf-8"))["project"]
     for package, extra in extras.BROUGHT.values():
         assert any(line.startswith(f"{package}>=") for line in project["optional-dependencies"][extra])
-    assert {kind.needs for kind in schedulers.TABLE.values() if kind.needs} <= set(extras.BROUGHT)
+    assert {kind.needs for kind in scheduler_kinds.TABLE.values() if kind.needs} <= set(extras.BROUGHT)
 
 
 @pytest.mark.parametrize("name", extras.BROUGHT)

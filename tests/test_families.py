@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sdnb import defaults, families, schedulers, single_file
+from sdnb import defaults, families, scheduler_kinds, single_file
 from sdnb.errors import ModelError
 from sdnb.spec import ImageSpec
 
@@ -88,7 +88,7 @@ def test_a_scheduler_that_does_not_fit_is_refused_with_the_reason(
 def test_what_fits_has_no_reason_against_it() -> None:
     """`unfit` is empty exactly for what fits."""
     can = families.capabilities(CONFIGS / "sd1", "dream-lcm")
-    assert {name for name in schedulers.TABLE if not can.unfit(name)} == can.schedulers
+    assert {name for name in scheduler_kinds.TABLE if not can.unfit(name)} == can.schedulers
 
 
 @pytest.mark.parametrize(

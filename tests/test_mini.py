@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 
 import sdnb  # noqa: E402
-from sdnb import schedulers  # noqa: E402
+from sdnb import scheduler_kinds  # noqa: E402
 from sdnb.diffusers_engine.schedules import build  # noqa: E402
 from training.judge import Judge, read  # noqa: E402
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
     not (MINI / "model_index.json").exists(), reason="no weights in this checkout"
 )
 
-SCHEDULERS = [name for name, kind in schedulers.TABLE.items() if not kind.flow]
+SCHEDULERS = [name for name, kind in scheduler_kinds.TABLE.items() if not kind.flow]
 QUICK = ("ddim", "dpmpp_2m", "euler_a", "heun", "pndm")
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdnb import schedulers
+from sdnb import scheduler_kinds, schedulers
 from sdnb.errors import RequestError, SdnbError
 
 
@@ -15,12 +15,13 @@ def test_every_name_is_canonical(name: str) -> None:
     """A listed name reads back as itself, with and without trailing spacing."""
     scheduler = schedulers.parse(name)
     assert scheduler.name == name
+    assert name == "_".join(filter(None, (scheduler.kind.name, scheduler.sigmas)))
     if scheduler.kind.spacing:
         assert schedulers.parse(name + "_trailing").kwargs["timestep_spacing"] == "trailing"
 
 
-@pytest.mark.parametrize("kind", schedulers.TABLE.values(), ids=lambda kind: kind.name)
-def test_web_ui_and_class_names_are_read(kind: schedulers.Kind) -> None:
+@pytest.mark.parametrize("kind", scheduler_kinds.TABLE.values(), ids=lambda kind: kind.name)
+def test_web_ui_and_class_names_are_read(kind: scheduler_kinds.Kind) -> None:
     """The web UI's title gives the row, the class name a row of the same class."""
     assert schedulers.parse(kind.title).kind is kind
     assert schedulers.parse(kind.class_name + "Scheduler").kind.class_name == kind.class_name

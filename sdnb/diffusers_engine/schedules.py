@@ -9,7 +9,7 @@ from typing import Any
 
 import diffusers
 
-from sdnb import extras, schedulers
+from sdnb import extras, scheduler_kinds, schedulers
 from sdnb.diffusers_engine.pipelines import quiet
 from sdnb.errors import RenderError, RequestError
 
@@ -74,7 +74,7 @@ def build(name: str, steps: int, config: Mapping[str, Any]) -> Any:
 
 def _without_sigmas(config: Mapping[str, Any], asked: schedulers.Scheduler) -> dict[str, Any]:
     """Return the checkpoint's configuration with its noise schedule off when another one is asked for."""
-    sigmas = {f"use_{sigma}_sigmas" for sigma in schedulers.SIGMAS}
+    sigmas = {f"use_{sigma}_sigmas" for sigma in scheduler_kinds.SIGMAS}
     other = sigmas & set(asked.kwargs)
     return {key: value for key, value in config.items() if not (other and key in sigmas)}
 

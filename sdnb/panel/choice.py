@@ -125,5 +125,4 @@ def _kind(name: str) -> str:
 
 def _titled(name: str) -> str:
     scheduler = schedulers.parse(name)
-    sigma = next((s for s in schedulers.SIGMAS if scheduler.kwargs.get(f"use_{s}_sigmas")), "")
-    return f"{name} · {scheduler.kind.title}{' ' + sigma.title() if sigma else ''}"
+    return f"{name} · {scheduler.kind.title} {scheduler.sigmas.title()}".rstrip()

@@ -122,8 +122,7 @@ class CompareTab:
 def _offered(name: str) -> bool:
     """Whether a scheduler has a tick: the plain ones and Karras, with what they need installed."""
     scheduler = schedulers.parse(name)
-    other = ("use_exponential_sigmas", "use_beta_sigmas")
-    if any(scheduler.kwargs.get(key) for key in other):
+    if scheduler.sigmas not in ("", "karras"):
         return False
     return not scheduler.kind.needs or extras.installed(scheduler.kind.needs)
 

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from sdnb import schedulers
+from sdnb import scheduler_kinds, schedulers
 from sdnb.engine import Group
 
 from .tiny import BOUND, PLAIN, apart, counted, plain, render, spec_of
 
 
-@pytest.mark.parametrize("kind", [k for k in schedulers.TABLE.values() if not k.flow], ids=lambda k: k.name)
+@pytest.mark.parametrize(
+    "kind", [k for k in scheduler_kinds.TABLE.values() if not k.flow], ids=lambda k: k.name
+)
 def test_a_batch_of_eight_is_eight_plain_calls(engine, sd_v, kind):
     """Seeds, prompts, negative prompts and guidance of a batch do not touch each other; v-prediction."""
     specs = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import diffusers
 import pytest
 
-from sdnb import models, runner, schedulers
+from sdnb import models, runner, scheduler_kinds
 
 from .tiny import apart, counted, plain, render, spec_of, write_sd
 
@@ -70,7 +70,7 @@ def test_a_family_draws_with_its_own_defaults(which, title, guidance, steps, sch
 def test_every_scheduler_that_is_offered_draws(which, request, engine):
     """What fits a distilled model is drawn as a plain call draws it, all in one run."""
     model = request.getfixturevalue(which)
-    names = [name for name in schedulers.TABLE if name in models.capabilities(model).schedulers]
+    names = [name for name in scheduler_kinds.TABLE if name in models.capabilities(model).schedulers]
     specs = [spec_of(model, scheduler=name, num_inference_steps=4, guidance_scale=0.0) for name in names]
     for spec, picture in zip(specs, render(engine, model, *specs), strict=True):
         assert not picture.error, (spec.scheduler, picture.error)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sdnb import schedulers
+from sdnb import scheduler_kinds, schedulers
 from sdnb.diffusers_engine.lane import lane_of
 
 from .tiny import BOUND, PLAIN, apart, counted, plain, render, spec_of, write_sd
@@ -74,7 +74,9 @@ def test_a_model_distilled_to_read_its_guidance(engine, models_folder):
         assert apart(picture.image, plain(model, spec)) <= BOUND
 
 
-@pytest.mark.parametrize("kind", [k for k in schedulers.TABLE.values() if not k.flow], ids=lambda k: k.name)
+@pytest.mark.parametrize(
+    "kind", [k for k in scheduler_kinds.TABLE.values() if not k.flow], ids=lambda k: k.name
+)
 def test_evaluations_are_counted_ones(engine, sd, kind):
     """The table's number of evaluations is what the scheduler makes, for one, few and more steps."""
     for steps in (1, 2, 6):
