@@ -19,6 +19,7 @@ from sdnb import extras, grid, metrics, plot, schedulers, verdict
 from sdnb.axis import Axis
 from sdnb.budget import Spent
 from sdnb.errors import MissingExtra, RequestError, unknown
+from sdnb.frame import QUIET, framed
 from sdnb.layout import Layout, Panel
 from sdnb.metrics import Measured
 from sdnb.picture import Picture
@@ -270,11 +271,11 @@ class Comparison:
         try:
             drawn = self.plot("psnr" if self._without_latents() else "latent_rms").img()
         except MissingExtra as missing:
-            drawn = f'<p style="font-size:12px;{grid.QUIET}">{missing}</p>'
+            drawn = f'<p style="font-size:12px;{QUIET}">{missing}</p>'
         said = f'<p style="margin:0 0 8px;font-size:14px;line-height:1.45">{self.sentence()}</p>'
         return {
             "text/plain": repr(self),
-            "text/html": grid.frame(said + body + drawn + verdict.table(self.rows)),
+            "text/html": framed(said + body + drawn + verdict.table(self.rows)),
         }
 
     def _without_latents(self) -> bool:

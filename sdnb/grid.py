@@ -1,32 +1,27 @@
-r"""The grid in the notebook: one piece of HTML that needs no JavaScript and no network.
+"""The grid in the notebook: one piece of HTML that needs no JavaScript and no network.
 
 Each tile is a ``<details>``: its summary is the picture, a click opens it, the settings appear under
 the picture, and the picture grows to their width. That needs inline styles only (the summary is as wide
 as its parent and adds nothing to the parent's width), so it also works where a page's sanitizer drops
-``<style>`` elements, as JupyterLab's does in a notebook that it does not trust. The style sheet adds
-what may be missed: headings that stay in view, and quieter tables. Every image is embedded once.
-
-Everything stands on one line, in exactly one ``<div class="sdnb">`` that has no other ``<div>`` inside,
-so that this regular expression finds all of it, as nbval's sanitize file needs::
-
-    <div class="sdnb">.*?</div>
+``<style>`` elements, as JupyterLab's does in a notebook that it does not trust. The style sheet of
+`sdnb.frame` adds what may be missed: headings that stay in view, and quieter tables. Every image is
+embedded once.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from html import escape
-from io import BytesIO
 from textwrap import shorten
 
-from sdnb import png
-from sdnb.errors import RenderError, RequestError
+from sdnb.embedder import Embedder
+from sdnb.errors import RenderError
+from sdnb.frame import QUIET, framed
 from sdnb.layout import SHORT, Layout, Panel, heading, lay_out, short
 from sdnb.picture import Picture
 from sdnb.sweep import Axis, Sweep
 
-__all__ = ["QUIET", "Embedder", "body", "frame", "html", "plain", "settings_of"]
+__all__ = ["body", "html", "settings_of"]
 
 # Sides of a tile in CSS pixels by the number of columns, or of rows and one: what fills a laptop's screen.
 _TILES = ((3, 256), (4, 192), (5, 160))
@@ -35,29 +30,9 @@ _WIDEST = 1024
 # Grids that are higher than this scroll inside their own box.
 _BOX = 720
 
-_BACKGROUND = (
-    "var(--jp-layout-color0,var(--vscode-editor-background,var(--colab-primary-surface-color,Canvas)))"
-)
-_FOCUS = "var(--jp-brand-color1,var(--vscode-focusBorder,Highlight))"
-_STYLE = f"""
-.sdnb{{font-family:var(--jp-ui-font-family,var(--vscode-font-family,system-ui,sans-serif))}}
-.sdnb thead{{position:sticky;top:0;z-index:2}}
-.sdnb table.sdnb-table>thead>tr>th,.sdnb table.sdnb-table>tbody>tr>th{{background:{_BACKGROUND}}}
-.sdnb table.sdnb-table>*>tr>th:first-child{{position:sticky;left:0;z-index:1}}
-.sdnb table.sdnb-table tr,.sdnb table.sdnb-table tr:hover{{background:none}}
-.sdnb .sdnb-title{{position:sticky;left:3px}}
-.sdnb .sdnb-clip{{display:-webkit-box!important;-webkit-box-orient:vertical}}
-.sdnb summary::-webkit-details-marker{{display:none}}
-.sdnb summary:focus-visible{{outline:2px solid {_FOCUS};outline-offset:-2px}}
-.sdnb summary{{cursor:zoom-in!important}}
-.sdnb details[open]>summary{{cursor:zoom-out!important}}
-.sdnb details dt,.sdnb details dd{{float:none;width:auto;margin:0;padding:0;font-weight:normal}}
-.sdnb dt{{opacity:.65}}
-""".replace("\n", "")
 _CELL = "padding:3px;border:0;vertical-align:top;text-align:left"
 _HEAD = "padding:3px 8px 3px 3px;border:0;text-align:left;font-weight:normal"
 _TABLE = "table-layout:auto;border-collapse:separate;border-spacing:0;margin:0;border:0"
-QUIET = "opacity:.65"
 _TEXT = "white-space:pre-wrap;overflow-wrap:anywhere"
 # As wide as the parent and no reason for the parent to be wider.
 _FILL = "display:block;width:0;min-width:100%"
@@ -81,12 +56,7 @@ def html(pictures: Sequence[Picture], sweep: Sweep, *, kilobytes: int) -> str:
     str
         One ``<div class="sdnb">…</div>``.
     """
-    return frame(body(pictures, sweep, kilobytes=kilobytes))
-
-
-def frame(content: str) -> str:
-    """Put content into the one ``<div class="sdnb">``, with its style sheet, on one line."""
-    return f'<div class="sdnb"><style>{_STYLE}</style>{content}</div>'.replace("\n", "&#10;")
+    return framed(body(pictures, sweep, kilobytes=kilobytes))
 
 
 def body(
@@ -144,65 +114,6 @@ def settings_of(picture: Picture) -> dict[str, str]:
     if picture.notes:
         said["note"] = "\n".join(picture.notes)
     return said | {"digest": picture.spec.digest[:12]}
-
-
-class Embedder:
-    """Writes pictures as data URLs of at most `limit` characters each."""
-
-    # From the finest to the coarsest: part of the side, quality.
-    rungs = tuple((1.0, q) for q in (95, 92, 90, 87, 82, 76, 68, 58, 48, 38)) + tuple(
-        (side, q) for side in (0.75, 0.5, 0.35, 0.25, 0.18, 0.12) for q in (65, 42)
-    )
-
-    def __init__(self, limit: int) -> None:
-        self.most = limit // 4 * 3
-        # The pictures of a sweep are alike, so the search begins where the last one ended.
-        self.rung = 0
-
-    def url(self, picture: Picture) -> str:
-        data = plain(picture)
-        if len(data) <= self.most:
-            return _url("png", data)
-        tried: dict[int, bytes] = {}
-        image = picture.image
-        while self.rung not in tried:
-            side, quality = self.rungs[self.rung]
-            size = (max(8, round(image.width * side)), max(8, round(image.height * side)))
-            buffer = BytesIO()
-            small = image if side == 1 else image.resize(size, 1)  # 1: Lanczos
-            small.save(buffer, "WEBP", quality=quality, method=4)
-            tried[self.rung] = buffer.getvalue()
-            if len(tried[self.rung]) > self.most:
-                self.rung = min(self.rung + 1, len(self.rungs) - 1)
-            else:
-                self.rung = max(self.rung - 1, 0)
-        # The walk turned round between two rungs: the finest of those that fit, else the coarsest.
-        fitting = [rung for rung, data in tried.items() if len(data) <= self.most]
-        self.rung = min(fitting, default=max(tried))
-        return _url("webp", tried[self.rung])
-
-
-def plain(picture: Picture) -> bytes:
-    """Return the picture as a PNG without texts: its file's packed pixels, or if it was not kept its pixels.
-
-    Raises
-    ------
-    RenderError
-        It was not drawn, or its file is gone or damaged.
-    """
-    if picture.pixels is not None or picture.path is None:
-        return png.encode(picture.image)
-    try:
-        return png.bare(picture.path.read_bytes())
-    except OSError as error:
-        reason = error.strerror or str(error)
-    except RequestError as error:
-        reason = str(error)
-    raise RenderError(f"the picture's file cannot be read ({reason}); draw it again")
-
-
-def _url(kind: str, data: bytes) -> str:
-    return f"data:image/{kind};base64,{b64encode(data).decode()}"
 
 
 class _Writer:

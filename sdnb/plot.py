@@ -15,7 +15,8 @@ from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from sdnb import extras, grid
+from sdnb import extras
+from sdnb.frame import framed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,7 +90,7 @@ class Plot:
         return f"<Plot: {self.title}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": grid.frame(self.img())}
+        return {"text/plain": repr(self), "text/html": framed(self.img())}
 
 
 def plot(lines: Sequence[Line], *, what: str, title: str) -> Plot:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from sdnb import cell, contact_sheet, entry, extras, grid, layout, png
+from sdnb.embedder import plain
 from sdnb.errors import RequestError, StoreError
 from sdnb.picture import CHUNKS, Picture
 from sdnb.settings import current
@@ -237,10 +238,10 @@ def file(picture: Picture, metadata: bool = True) -> bytes:
         It was not drawn, or its file is gone or damaged.
     """
     if not metadata:
-        return grid.plain(picture)
+        return plain(picture)
     if picture.pixels is not None or picture.path is None:
         return entry.to_file("", picture.with_(chunks={}), {})
-    grid.plain(picture)  # says so if the file is gone or damaged
+    plain(picture)  # says so if the file is gone or damaged
     return png.without(picture.path.read_bytes(), CHUNKS)
 
 

@@ -14,8 +14,9 @@ from collections.abc import Collection, Sequence
 from html import escape
 from itertools import groupby
 
-from sdnb import grid
+from sdnb.embedder import Embedder
 from sdnb.errors import RequestError
+from sdnb.frame import QUIET, framed
 from sdnb.layout import heading
 from sdnb.picture import Frame, Picture
 from sdnb.settings import current
@@ -71,7 +72,7 @@ class Trajectory:
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": grid.frame(self._strips(current().grid_kb))}
+        return {"text/plain": repr(self), "text/html": framed(self._strips(current().grid_kb))}
 
     def _strips(self, kilobytes: int) -> str:
         ways = [picture.frames for picture in self.pictures]
@@ -81,9 +82,9 @@ class Trajectory:
         shown = [in_step([frame.noise for frame in way], levels) if way else [] for way in ways]
         runs = [[(at, len(list(same))) for at, same in groupby(row)] for row in shown]
         drawn = sum(len(row) + 1 for row in runs)
-        embedder = grid.Embedder(kilobytes * 1000 // max(drawn, 1))
-        heads = "".join(f'<th scope="col" style="{_CELL};{grid.QUIET}">{_level(x)}</th>' for x in levels)
-        heads += f'<th scope="col" style="{_CELL};{grid.QUIET}">picture</th>'
+        embedder = Embedder(kilobytes * 1000 // max(drawn, 1))
+        heads = "".join(f'<th scope="col" style="{_CELL};{QUIET}">{_level(x)}</th>' for x in levels)
+        heads += f'<th scope="col" style="{_CELL};{QUIET}">picture</th>'
         body = ""
         for number, (picture, way, row) in enumerate(zip(self.pictures, ways, runs, strict=True)):
             body += f'<tr><th scope="row" style="{_CELL}">{escape(self._label(number))}</th>'
@@ -99,11 +100,11 @@ class Trajectory:
                 body += _tile(embedder.url(picture), "", tile, 1)
             body += "</tr>"
         style = "border-collapse:separate;border-spacing:0;margin:0;border:0"
-        corner = f'<th style="{_CELL};{grid.QUIET};white-space:nowrap">noise level →</th>'
+        corner = f'<th style="{_CELL};{QUIET};white-space:nowrap">noise level →</th>'
         return (
             f'<section style="overflow:auto;max-height:720px"><table class="sdnb-table" style="{style}">'
             f"<thead><tr>{corner}{heads}</tr></thead><tbody>{body}</tbody></table></section>"
-            f'<p style="margin:4px 0 0;font-size:12px;line-height:1.4;{grid.QUIET}">'
+            f'<p style="margin:4px 0 0;font-size:12px;line-height:1.4;{QUIET}">'
             f"{escape(self._footer(len(levels), max(map(len, ways))))}</p>"
         )
 
