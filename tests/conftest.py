@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import shutil
 from collections.abc import Iterator
@@ -47,11 +48,13 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-def shell():
+def shell(monkeypatch: pytest.MonkeyPatch):
     """Return a real IPython shell, without history, with sdnb loaded."""
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
+    # every doctest leaves a `_` in builtins, and while there is one IPython keeps no `_` of its own
+    monkeypatch.delattr(builtins, "_", raising=False)
     InteractiveShell.clear_instance()
     made = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     made.run_line_magic("load_ext", "sdnb")
