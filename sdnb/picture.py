@@ -175,13 +175,15 @@ class Picture:
 
     def __repr__(self) -> str:
         state = f"failed: {self.error}" if self.error else f"{self.spec.width}x{self.spec.height}"
+        if self.pixels is None and self.path is not None and not self.path.is_file():
+            state = "its file is gone; draw it again"
         return f"<Picture {self.spec.prompt!r} seed={self.spec.seed} {state}>"
 
     def _repr_png_(self) -> bytes | None:
-        if self.error:
+        if self.pixels is not None:
+            buffer = BytesIO()
+            self.pixels.save(buffer, "PNG")
+            return buffer.getvalue()
+        if self.path is None or not self.path.is_file():
             return None
-        if self.path is not None and self.path.is_file():
-            return png.without(self.path.read_bytes(), CHUNKS)
-        buffer = BytesIO()
-        self.image.save(buffer, "PNG")
-        return buffer.getvalue()
+        return png.without(self.path.read_bytes(), CHUNKS)

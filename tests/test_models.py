@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sdnb import desk, models, settings
+from sdnb import models, settings
 from sdnb.errors import ModelError
 
 CHECKPOINT = {
@@ -181,12 +181,3 @@ def test_what_a_model_needs_is_told_from_headers(tmp_path: Path) -> None:
     facts = models.describe(models.resolve(str(made)))
     assert facts.parameters == 302
     assert facts.to_fetch == 0
-
-
-def test_the_schedulers_that_fit_are_listed_and_the_others_with_their_reason(tmp_path: Path) -> None:
-    """For the default model or another."""
-    said = desk.answer("schedulers")
-    assert "dpmpp_2m" in said and "Not for mini: flow_euler, flow_heun (it is for models that match" in said
-    file = weights(tmp_path / "dream-lcm.safetensors", **CHECKPOINT)
-    names = [line.split()[0] for line in desk.answer(f"schedulers {file}").splitlines()]
-    assert names == ["name", "lcm", "tcd", "Also", "Not", "Not"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -9,8 +10,8 @@ from threading import Event
 import pytest
 
 from sdnb import runner
-from sdnb.engine import Step
-from sdnb.errors import StoreError
+from sdnb.engine import Group, Step
+from sdnb.errors import ModelError, StoreError
 from sdnb.models import Model
 from sdnb.picture import Picture
 from sdnb.store import Store
@@ -93,6 +94,26 @@ def test_a_failed_picture_does_not_stop_the_others(keep: Store) -> None:
     places = dict(ran(sweep(spec(), spec(prompt="a cursed fox")), engine, keep))
     assert not places[0].error and "cursed" in places[1].error
     assert keep.stats().pictures == 1
+
+
+def test_a_group_that_fails_as_a_whole_fails_alone(keep: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of its places says why, those of the other groups are drawn, and it can be drawn later."""
+    engine = FakeEngine()
+    render = engine.render
+
+    def refused(group: Group, *rest) -> Iterator[Picture]:
+        yield from () if group.specs[0].width == 64 else render(group, *rest)
+        if group.specs[0].width == 64:
+            raise ModelError("it does not fit the card")
+
+    planned = sweep(spec(width=64), spec(), spec(width=64), spec(width=64, seed=2))
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "render", refused)
+        places = dict(ran(planned, engine, keep))
+    why = "it does not fit the card"
+    assert [places[i].error for i in range(4)] == [why, "", why, why]
+    assert keep.stats().pictures == 1
+    assert not any(picture.error for _, picture in ran(planned, engine, keep))
 
 
 def test_cancel_ends_within_one_call(keep: Store) -> None:
