@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from sdnb.options import BY_FLAG, OPTIONS, Option, complete, manual
 from sdnb.settings import Sdnb, current
 from sdnb.sweep import Request, Sweep
 
-__all__ = ["OPTIONS", "Cell", "Option", "body", "complete", "manual", "parse", "read", "write"]
+__all__ = ["OPTIONS", "Cell", "Option", "body", "complete", "manual", "parse", "read", "text", "write"]
 
 _MAGIC = re.compile(r"%%diffuse(?!\w)([^\n]*)(?:\n(.*))?", re.DOTALL)
 _RULE = re.compile(r"---\s*")
@@ -186,22 +187,52 @@ def _values(option: Option, text: str, namespace: Mapping[str, Any]) -> tuple[An
     return axes.read(option.name, text, _lookup(namespace))
 
 
-def _single(option: Option, text: str, namespace: Mapping[str, Any]) -> Any:
-    if text[0] in "\"'":
-        return split(text)[0].text
-    name = _NAME.fullmatch(text)
-    return _lookup(namespace)(name[1]) if name else text
+def _single(typed: str, namespace: Mapping[str, Any]) -> Any:
+    if typed[0] in "\"'":
+        first, *more = split(typed)
+        if more:
+            raise RequestError(f"{typed} is a list, and one value is taken here")
+        return first.text
+    name = _NAME.fullmatch(typed)
+    return _lookup(namespace)(name[1]) if name else typed
 
 
-def _word(option: Option, text: str, namespace: Mapping[str, Any]) -> str:
-    value = _single(option, text, namespace)
+def text(taker: str, typed: str, namespace: Mapping[str, Any]) -> str:
+    """Read one text: as it is typed, in quotes, or what a ``$name`` stands for, which may be a path.
+
+    Parameters
+    ----------
+    taker : str
+        What a message calls it, such as ``--save takes text (FOLDER)``.
+    typed : str
+        Not empty.
+    namespace : mapping of str to object
+        Where ``$name`` is looked up.
+
+    Raises
+    ------
+    RequestError
+        It is no text, an empty one, or a name that the notebook does not have.
+
+    Examples
+    --------
+    >>> text("it takes text", "$folder", {"folder": "a b"}), text("it takes text", "'a b'", {})
+    ('a b', 'a b')
+    """
+    value = _single(typed, namespace)
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
     if not isinstance(value, str) or not value.strip():
-        raise RequestError(f"--{option.flag} takes text ({option.metavar}), not {value!r}")
+        raise RequestError(f"{taker}, not {value!r}")
     return value
 
 
+def _word(option: Option, typed: str, namespace: Mapping[str, Any]) -> str:
+    return text(f"--{option.flag} takes text ({option.metavar})", typed, namespace)
+
+
 def _number(option: Option, text: str, namespace: Mapping[str, Any]) -> int:
-    value = _single(option, text, namespace)
+    value = _single(text, namespace)
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
         value = int(value)
     try:

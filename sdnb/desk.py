@@ -1,36 +1,92 @@
-"""What ``%sdnb`` answers: status, models, schedulers, tokens, unload, cache, config, as plain text."""
+"""What ``%sdnb`` answers: status, models, schedulers, tokens, unload, cache, config, as plain text.
+
+What follows a word is read as the value of an option of ``%%diffuse``: quotes are taken off, and a ``$name``
+stands for a value of the notebook. A prompt is taken as it is typed, as in a cell.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-from sdnb import api, hub, models, scheduler_kinds, settings
+from sdnb import api, cell, hub, models, scheduler_kinds, settings
 from sdnb.errors import ModelError, RequestError, unknown
 
-__all__ = ["ANSWERS", "WORDS", "answer", "model_names"]
+__all__ = ["ANSWERS", "WORDS", "answer", "complete", "model_names", "read"]
 
 
-def answer(line: str) -> str:
-    """Answer one ``%sdnb`` line.
+def read(line: str, namespace: Mapping[str, Any]) -> tuple[str, str]:
+    """Read a line of ``%sdnb``: its word, one of `WORDS`, and what follows, or an empty text.
+
+    Parameters
+    ----------
+    line : str
+        What stands behind ``%sdnb``.
+    namespace : mapping of str to object
+        Where ``$name`` is looked up.
 
     Raises
     ------
-    SdnbError
-        The word is unknown, or what it asks for cannot be told.
+    RequestError
+        The word is missing or unknown, or what follows is no text.
 
     Examples
     --------
-    >>> answer("statsu")
+    >>> read("models $mine", {"mine": "a/b"}), read("tokens a fox for $5", {})
+    (('models', 'a/b'), ('tokens', 'a fox for $5'))
+    >>> read("statsu", {})
     Traceback (most recent call last):
     ...
     sdnb.errors.RequestError: unknown answer of %sdnb 'statsu'; did you mean 'status'?
     """
     word, _, rest = line.strip().partition(" ")
+    rest = rest.strip()
     if not word:
         raise RequestError("%sdnb is followed by one of: " + ", ".join(WORDS))
-    if word not in ANSWERS:
+    if word not in WORDS:
         raise unknown("answer of %sdnb", word, WORDS)
-    return ANSWERS[word](rest.strip())
+    if rest and word in _ALONE:
+        raise RequestError(f"nothing follows %sdnb {word}; drop {rest!r}")
+    if rest and word != "tokens":
+        rest = cell.text(f"%sdnb {word} takes one text", rest, namespace)
+    return word, rest
+
+
+def answer(word: str, argument: str = "") -> str:
+    """Answer a word that `read` gave, all but ``panel``.
+
+    Raises
+    ------
+    SdnbError
+        What it asks for cannot be told.
+    """
+    return ANSWERS[word](argument)
+
+
+def complete(line: str, languages: Iterable[str]) -> list[str]:
+    """Return what the word that ends a line of ``%sdnb`` may become.
+
+    Parameters
+    ----------
+    line : str
+        What stands behind ``%sdnb``, up to the cursor.
+    languages : iterable of str
+        Those of the panel.
+
+    Examples
+    --------
+    >>> complete("sch", []), complete("cache ", []), complete("panel e", ["en", "es"])
+    (['schedulers'], ['clear'], ['en', 'es'])
+    """
+    word, space, typed = line.lstrip().partition(" ")
+    if not space:
+        return [known for known in WORDS if known.startswith(word)]
+    offered: Iterable[str] = ()
+    if word in ("models", "schedulers"):
+        offered = model_names()
+    elif word in ("cache", "panel"):
+        offered = ("clear",) if word == "cache" else languages
+    return [known for known in offered if known.startswith(typed.lstrip())]
 
 
 def _status(_: str) -> str:
@@ -169,6 +225,7 @@ ANSWERS: Mapping[str, Callable[[str], str]] = {
 }
 #: All that may follow ``%sdnb``; the panel is shown, not answered.
 WORDS = (*ANSWERS, "panel")
+_ALONE = ("status", "unload", "config")
 
 
 def _aligned(facts: Mapping[str, str]) -> str:

@@ -40,23 +40,21 @@ class SdnbMagics(Magics):
     @no_var_expand
     @line_magic
     def sdnb(self, line: str) -> Any:
-        word, _, rest = line.strip().partition(" ")
-        shown, error = self._told(
-            lambda: self._panel(rest.strip()) if word == "panel" else self._answer(line)
-        )
+        shown, error = self._told(lambda: self._sdnb(line))
         if error is not None:
             raise error
         return shown
 
-    def _answer(self, line: str) -> None:
+    def _sdnb(self, line: str) -> Any:
         from sdnb import desk
 
-        print(desk.answer(line))
+        word, argument = desk.read(line, self._names)
+        if word == "panel":
+            from sdnb.panel.panel import Panel
 
-    def _panel(self, lang: str) -> Any:
-        from sdnb.panel.panel import Panel
-
-        return Panel(lang or None)
+            return Panel(argument or None)
+        print(desk.answer(word, argument))
+        return None
 
     def _told(self, work: Callable[[], Any]) -> tuple[Any, UsageError | None]:
         """Call `work`; return what it returns and no error, or nothing and the error to raise."""
@@ -133,6 +131,8 @@ SdnbMagics.sdnb.__doc__ = """Look after sdnb.
     %sdnb cache [clear]      the store of pictures
     %sdnb panel [en|es]      the same as a cell does, with the mouse
     %sdnb config             settings, to be changed by %config Sdnb.NAME = VALUE
+
+NAME and MODEL may be a $name of the notebook, as in the options of %%diffuse.
 """
 
 
@@ -148,8 +148,10 @@ def _matcher(shell: InteractiveShell) -> Callable[[str], list[str]]:
             return []
         if magic == "diffuse":
             return cell.complete(line, schedulers=schedulers.names(), models=desk.model_names())
-        if magic == "sdnb" and " " not in line:
-            return [word for word in desk.WORDS if word.startswith(line)]
+        if magic == "sdnb":
+            from sdnb.panel.words import LANGUAGES
+
+            return desk.complete(line, LANGUAGES)
         return []
 
     return sdnb_matcher

@@ -1,6 +1,7 @@
 """The text of a cell: read, written, explained and completed."""
 
 import ast
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -156,6 +157,13 @@ def test_refused(line, body, told):
     with pytest.raises(RequestError, match=told) as caught:
         one(line, body)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_may_be_a_path_of_the_notebook():
+    """One text is taken from $name, also as a path; anything else is refused."""
+    assert one("--save $folder", folder=Path("a b") / "c").save == str(Path("a b") / "c")
+    with pytest.raises(RequestError, match=r"--save takes text \(FOLDER\), not \[1\]"):
+        one("--save $folder", folder=[1])
 
 
 def test_unknown_name_offers_the_nearest():

@@ -17,7 +17,7 @@ def test_the_schedulers_that_fit_are_listed_and_the_others_with_their_reason(tmp
     said = desk.answer("schedulers")
     assert "dpmpp_2m" in said and "Not for mini: flow_euler, flow_heun (it is for models that match" in said
     file = weights(tmp_path / "dream-lcm.safetensors", **CHECKPOINT)
-    names = [line.split()[0] for line in desk.answer(f"schedulers {file}").splitlines()]
+    names = [line.split()[0] for line in desk.answer("schedulers", str(file)).splitlines()]
     assert names == ["name", "lcm", "tcd", "Also", "Not", "Not"]
 
 
@@ -33,7 +33,7 @@ def test_one_broken_model_hides_no_other(engine: FakeEngine, tmp_path: Path) -> 
 
 def test_a_model_that_does_not_say_what_it_knows(engine: FakeEngine, tmp_path: Path) -> None:
     """Its family and defaults are told all the same."""
-    said = desk.answer(f"models {folder(tmp_path / 'mine')}").splitlines()
+    said = desk.answer("models", str(folder(tmp_path / "mine"))).splitlines()
     assert said[0].startswith("mine: family sd, 512x512, 25 steps, guidance 7.5, scheduler pndm")
     assert said[1:] == ["It does not say what it knows; ask it for anything."]
 
@@ -52,7 +52,7 @@ def test_clearing_tells_how_many(engine: FakeEngine) -> None:
     store = api.store_for()
     store.pin(store.search()[0].key)
     with pytest.raises(RequestError, match="did you mean 'clear'"):
-        desk.answer("cache clera")
+        desk.answer("cache", "clera")
     assert desk.answer("cache").startswith("3 pictures, ")
-    assert desk.answer("cache clear") == "2 pictures removed; pinned ones stay"
+    assert desk.answer("cache", "clear") == "2 pictures removed; pinned ones stay"
     assert desk.answer("cache").startswith("1 pictures, ")

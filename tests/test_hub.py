@@ -180,7 +180,7 @@ def test_the_size_is_told_before(online: Hub) -> None:
     api.use_engine(Waiting())
     planned = api.plan(api.sweep.request("a fox", {"model": ("tiny/sd",)}))
     assert "tiny/sd is downloaded first: 5.1 GB" in api.dry_run(planned, api.How())
-    assert "for the first time: 5.1 GB" in desk.answer("models tiny/sd")
+    assert "for the first time: 5.1 GB" in desk.answer("models", "tiny/sd")
     count = len(online.asked)
     assert "tiny/sd" in desk.answer("models")
     assert len(online.asked) == count

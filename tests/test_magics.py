@@ -132,12 +132,17 @@ def test_a_cell_gives_back_its_cell(shell: InteractiveShell, engine: FakeEngine)
         ("%sdnb statsu", "did you mean 'status'"),
         ("%sdnb cache clera", "did you mean 'clear'"),
         ("%sdnb tokens", "followed by a prompt"),
+        ("%sdnb unload mini", "nothing follows %sdnb unload"),
+        ("%sdnb models $nowhere", "unknown name '$nowhere'"),
+        ("%sdnb schedulers $shell_list", "takes one text, not ['mini']"),
+        ("%sdnb models 'mini', other", "one value is taken here"),
     ],
 )
 def test_mistakes_give_one_line(
     shell: InteractiveShell, engine: FakeEngine, capsys: pytest.CaptureFixture[str], text: str, said: str
 ) -> None:
     """No traceback, one line, nothing drawn."""
+    shell.user_ns["shell_list"] = ["mini"]
     assert said in refused(shell, text, capsys)
     assert engine.drawn == []
 
@@ -223,6 +228,19 @@ def test_sdnb_answers(
     assert expected[word] in capsys.readouterr().out
 
 
+def test_sdnb_takes_values_of_the_notebook(
+    shell: InteractiveShell, engine: FakeEngine, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """$name stands for a text or a path in all but a prompt, which is taken as it is typed."""
+    shell.user_ns.update(NAME="mini", word="clear", path=tmp_path / "none")
+    for line in ("models $NAME", "schedulers $NAME", "cache $word", "tokens a $NAME for {NAME}"):
+        cell(shell, f"%sdnb {line}")
+    shown = capsys.readouterr().out
+    assert "mini: family" in shown and "dpmpp_2m" in shown and "0 pictures removed" in shown
+    assert "a | $NAME | for | {NAME}" in shown
+    assert str(tmp_path / "none") in refused(shell, "%sdnb models $path", capsys)
+
+
 def test_the_panel(shell: InteractiveShell, engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
     """%sdnb panel gives one, in the language that is named."""
     panel = cell(shell, "%sdnb panel es")
@@ -257,6 +275,11 @@ def test_tab_completes(shell: InteractiveShell) -> None:
     assert any(match.endswith("heun") for match in completions(shell, "%%diffuse --scheduler euler,he"))
     assert "mini" in completions(shell, "%%diffuse --model mi")
     assert "schedulers" in completions(shell, "%sdnb sch")
+    assert "mini" in completions(shell, "%sdnb models mi")
+    assert "mini" in completions(shell, "%sdnb schedulers ")
+    assert "clear" in completions(shell, "%sdnb cache cl")
+    assert "es" in completions(shell, "%sdnb panel e")
+    assert "mini" not in completions(shell, "%sdnb tokens mi")
 
 
 def test_unloading_leaves_the_shell_as_it_was() -> None:
