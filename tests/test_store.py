@@ -7,7 +7,6 @@ import json
 import os
 import threading
 import time
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from PIL import Image
 from sdnb import infotext, png
 from sdnb.errors import RenderError, StoreError
 from sdnb.picture import Picture
-from sdnb.search import Wanted
 from sdnb.settings import Sdnb, activate
 from sdnb.spec import ImageSpec
 from sdnb.store import Store, default_folder, key
@@ -181,34 +179,6 @@ def test_timings_are_of_the_same_work(store):
     assert store.seconds_per_evaluation(IDENTITY | {"torch": "3"}, 64, 64) == pytest.approx(0.1)
 
 
-def test_search_finds_words_models_and_days(store):
-    """Words may stand in either prompt, in any case and order; the latest comes first."""
-    prompts = ["a red FOX", "Straße at night", "100% wool_sheep"]
-    for number, prompt in enumerate(prompts):
-        picture = drawn(number, prompt=prompt, negative_prompt="blurry", model=f"m{number}")
-        store.put(key(picture.spec, IDENTITY), picture, IDENTITY)
-        store._index.write(lambda db: db.execute("UPDATE pictures SET created = created - 86400"))
-
-    def found(*words: str, **limits: object) -> list[str]:
-        page = {name: limits.pop(name) for name in ("offset", "limit") if name in limits}
-        wanted = Wanted(text=" ".join(words), **limits)
-        entries = store.search(wanted, **page)
-        assert page or store.count(wanted) == len(entries)
-        return [store.picture(entry).spec.prompt for entry in entries]
-
-    assert found() == prompts[::-1]
-    assert found("fox red") == found("BLURRY red") == found(model="m0") == prompts[:1]
-    assert found("STRASSE") == prompts[1:2]
-    assert found("0% wool_") == prompts[2:] and found("wool%") == found("x' OR 1=1 --") == []
-    assert found(limit=1, offset=1) == prompts[1:2]
-    noon = datetime.now() - timedelta(days=1.5)
-    assert found(after=noon) == prompts[2:] and found(before=noon) == prompts[1::-1]
-    assert found(after=noon.date() + timedelta(days=2)) == []
-    store.pin(store.search(Wanted(model="m1"))[0].key)
-    assert found(pinned=True) == prompts[1:2]
-    assert store.models() == ["m0", "m1", "m2"]
-
-
 def test_pinned_ones_are_told_apart(store):
     """By their keys, strange ones among them; a pin that is taken off is gone."""
     put(store, 1, 2, 3)
@@ -216,17 +186,6 @@ def test_pinned_ones_are_told_apart(store):
     store.pin(keyed(2))
     store.pin(keyed(2), False)
     assert store.pinned([keyed(1), keyed(2), keyed(3), "no key"]) == {keyed(1)}
-
-
-def test_a_search_reads_along_an_index(store):
-    """The newest page, of all, of one model or of the pinned, scans no whole table."""
-    for wanted in (Wanted(), Wanted(model="mini"), Wanted(pinned=True)):
-        where, values = wanted.sql()
-        plan = store._index.read(
-            f"EXPLAIN QUERY PLAN SELECT key FROM pictures WHERE {where} ORDER BY created DESC LIMIT 24",
-            values,
-        )
-        assert " INDEX by_" in plan[0][-1], plan
 
 
 def test_clear_spares_what_is_pinned(store):
