@@ -63,7 +63,7 @@ class Step:
         Makes one small RGB picture of the predicted x0 per spec; costs something only when called,
         and is valid only until the next step.
     note : str
-        What the run waits for ("another run", "the model"); then there is nothing else in the step.
+        What the run waits for ("another run", "the model to load"); then there is nothing else in the step.
     """
 
     done: int = 0
@@ -98,7 +98,7 @@ class TokenReport:
 
 
 class Engine(Protocol):
-    """Draws pictures. Only one thread at a time is inside `render`."""
+    """Draws pictures. Of all engines of a process one draws at a time (`sdnb.turn`)."""
 
     name: str
 

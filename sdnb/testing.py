@@ -1,7 +1,8 @@
 """`FakeEngine`: an engine that draws patterns, for tests and for trying things out without torch.
 
 It keeps every promise of `sdnb.engine.Engine`: the same spec gives the same pixels, a step is told for
-every model call, `cancel` ends a run within one call, and a picture that should fail fails alone.
+every model call, `cancel` ends a run within one call, runs take turns, and a picture that should fail
+fails alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
-from sdnb import scheduler_kinds, schedulers
+from sdnb import scheduler_kinds, schedulers, turn
 from sdnb.engine import Group, OnStep, Step, TokenReport
 from sdnb.models import Capabilities, Model
 from sdnb.picture import Picture
@@ -83,13 +84,16 @@ class FakeEngine:
         for start in range(0, len(group.specs), self.batch):
             specs = group.specs[start : start + self.batch]
             total = max(schedulers.parse(s.scheduler).evaluations(s.steps_made) for s in specs)
-            began = time.perf_counter()
-            for done in range(1, total + 1):
-                if cancel.wait(self.seconds_per_call) if self.seconds_per_call else cancel.is_set():
+            with turn.wait(on_step, cancel) as mine:
+                if not mine:
                     return
-                self.calls += 1
-                on_step(Step(done, total, specs, partial(_previews, specs)))
-            seconds = (time.perf_counter() - began) / len(specs)
+                began = time.perf_counter()
+                for done in range(1, total + 1):
+                    if cancel.wait(self.seconds_per_call) if self.seconds_per_call else cancel.is_set():
+                        return
+                    self.calls += 1
+                    on_step(Step(done, total, specs, partial(_previews, specs)))
+                seconds = (time.perf_counter() - began) / len(specs)
             for spec in specs:
                 if self.fails and self.fails in spec.prompt:
                     yield Picture(spec=spec, error=f"the fake engine fails on {self.fails!r}")

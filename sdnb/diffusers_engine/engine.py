@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from sdnb import hub, models
+from sdnb import hub, models, turn
 from sdnb.diffusers_engine import devices, garbage, knows
 from sdnb.diffusers_engine.failures import let_go
 from sdnb.engine import Group, OnStep, Step, TokenReport
@@ -23,11 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DiffusersEngine"]
 
-# One for the process: two runs at once would share the memory and the cores, and both be slower.
-_TURN = threading.RLock()
-_WARMING = threading.Event()  # the turn is held by `warm`
 _END: tuple[None, list[Picture]] = (None, [])
-_LOOK = 0.1  # seconds between looks at Ctrl-C and `cancel` while waiting for the turn
+_LOADING = "the model to load"
 
 
 class DiffusersEngine:
@@ -99,7 +95,7 @@ class DiffusersEngine:
         half = devices.dtype(self._dtype, devices.device(self._device, self._memo)) != "float32"
         return model.remote.missing(half=half, safety_checker=self._safety_checker)
 
-    def _fetched(self, model: Model, on_step: OnStep, cancel: threading.Event) -> bool:
+    def _fetched(self, model: Model, on_step: OnStep, cancel: Event) -> bool:
         """Download what is missing, outside of the turn: others can draw meanwhile."""
         if model.remote is None or cancel.is_set() or not (files := self._missing(model)):
             return not cancel.is_set()
@@ -109,7 +105,7 @@ class DiffusersEngine:
 
         return hub.fetch(model.remote, files, tell, cancel)
 
-    def render(self, group: Group, on_step: OnStep, cancel: threading.Event) -> Iterator[Picture]:
+    def render(self, group: Group, on_step: OnStep, cancel: Event) -> Iterator[Picture]:
         """Draw a group, yielding each picture as soon as it is finished; see `sdnb.engine.Engine`.
 
         The turn is held while the model works and never while a picture is handed out. No exception
@@ -130,11 +126,11 @@ class DiffusersEngine:
             while not over:
                 ready: list[Picture] = []
                 told: list[str] = []
-                with self._turn(on_step, cancel) as mine:
+                with turn.wait(on_step, cancel) as mine:
                     over = not mine or cancel.is_set()
                     if not over and parts is None:
                         if self._shelf is None or self._shelf.peek(_place(group.model)) is None:
-                            on_step(Step(note="the model to load"))
+                            on_step(Step(note=_LOADING))
                         parts = self._parts(group.model)
                         from sdnb.diffusers_engine.drawing import draw
 
@@ -163,11 +159,10 @@ class DiffusersEngine:
             if drawing is not None:
                 drawing.close()
             # a run that has the turn now sees to it itself
-            if parts is not None and parts.outfit and _TURN.acquire(blocking=False):
-                try:
-                    _dress(parts, Group(group.model, ()))
-                finally:
-                    _TURN.release()
+            if parts is not None and parts.outfit:
+                with turn.if_free() as mine:
+                    if mine:
+                        _dress(parts, Group(group.model, ()))
             parts = None
         if trouble is not None:
             trouble.__cause__ = trouble.__context__ = None
@@ -185,12 +180,8 @@ class DiffusersEngine:
         """
         if self._missing(model):
             return
-        with _TURN:
-            _WARMING.set()
-            try:
-                self._parts(model)
-            finally:
-                _WARMING.clear()
+        with turn.hold(_LOADING):
+            self._parts(model)
 
     def tokens(self, model: Model, prompts: Sequence[str]) -> list[TokenReport]:
         """Tell what prompts become, without loading the model."""
@@ -230,26 +221,8 @@ class DiffusersEngine:
 
     def unload(self) -> int:
         """Drop every loaded model, after the run that is going on; return how many there were."""
-        with _TURN:
+        with turn.hold():
             return self._shelf.clear() if self._shelf else 0
-
-    @contextmanager
-    def _turn(self, on_step: OnStep, cancel: threading.Event) -> Iterator[bool]:
-        """Hold the process's turn; False if `cancel` was set while waiting for it.
-
-        Waiting ends at once with Ctrl-C. An interrupt may come between taking the lock and noting it,
-        so the way out releases whatever this thread holds.
-        """
-        try:
-            mine = _TURN.acquire(blocking=False)
-            if not mine:
-                on_step(Step(note="the model to load" if _WARMING.is_set() else "another run"))
-            while not mine and not cancel.is_set():
-                mine = _TURN.acquire(timeout=_LOOK)
-            yield mine
-        finally:
-            with suppress(RuntimeError):
-                _TURN.release()
 
     @garbage.paused()
     def _parts(self, model: Model) -> Parts:

@@ -175,27 +175,6 @@ def test_a_second_run_waits_and_says_so(sd):
     assert apart(drawn[0].image, plain(sd, spec_of(sd))) <= 2
 
 
-def test_waiting_ends_with_cancel(sd):
-    """A run that is cancelled while it waits ends without a call."""
-    engine, inside, go, cancel = DiffusersEngine(device="cpu"), Event(), Event(), Event()
-
-    def hold(step):
-        inside.set()
-        assert go.wait(30)
-
-    one = threading.Thread(
-        target=lambda: render(engine, sd, spec_of(sd, num_inference_steps=1), on_step=hold)
-    )
-    one.start()
-    assert inside.wait(30)
-    threading.Timer(0.3, cancel.set).start()
-    steps = []
-    assert list(DiffusersEngine(device="cpu").render(Group(sd, (spec_of(sd),)), steps.append, cancel)) == []
-    assert [step.note for step in steps] == ["another run"]
-    go.set()
-    one.join(30)
-
-
 def test_a_picture_in_hand_blocks_nobody(engine, sd):
     """A run that nobody goes on with does not keep the turn."""
     drawing = engine.render(
