@@ -8,10 +8,12 @@ finds all of it, as nbval's sanitize file needs::
 
 from __future__ import annotations
 
-__all__ = ["QUIET", "framed"]
+__all__ = ["QUIET", "ROW", "framed"]
 
 #: The style of texts that stand back.
 QUIET = "opacity:.65"
+#: Begins a row of a table without the stripes of JupyterLab, also where the style sheet is dropped.
+ROW = '<tr style="background:none">'
 
 _BACKGROUND = (
     "var(--jp-layout-color0,var(--vscode-editor-background,var(--colab-primary-surface-color,Canvas)))"
@@ -22,7 +24,6 @@ _STYLE = f"""
 .sdnb thead{{position:sticky;top:0;z-index:2}}
 .sdnb table.sdnb-table>thead>tr>th,.sdnb table.sdnb-table>tbody>tr>th{{background:{_BACKGROUND}}}
 .sdnb table.sdnb-table>*>tr>th:first-child{{position:sticky;left:0;z-index:1}}
-.sdnb table.sdnb-table tr,.sdnb table.sdnb-table tr:hover{{background:none}}
 .sdnb .sdnb-title{{position:sticky;left:3px}}
 .sdnb .sdnb-clip{{display:-webkit-box!important;-webkit-box-orient:vertical}}
 .sdnb summary::-webkit-details-marker{{display:none}}

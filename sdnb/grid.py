@@ -16,7 +16,7 @@ from textwrap import shorten
 
 from sdnb.embedder import Embedder
 from sdnb.errors import RenderError
-from sdnb.frame import QUIET, framed
+from sdnb.frame import QUIET, ROW, framed
 from sdnb.layout import SHORT, Layout, Panel, heading, lay_out, short
 from sdnb.picture import Picture
 from sdnb.sweep import Axis, Sweep
@@ -163,17 +163,17 @@ class _Writer:
             title = f'<span class="sdnb-title">{escape(panel.title)}</span>'
             width = len(panel.cells[0]) + 1 + (panel.beside is not None)
             span = f'scope="colgroup" colspan="{width}"'
-            head = f'<tr><th {span} style="{_HEAD};font-weight:600">{title}</th></tr>'
+            head = f'{ROW}<th {span} style="{_HEAD};font-weight:600">{title}</th></tr>'
         low, high = f"{_HEAD};vertical-align:bottom", f"{_HEAD};vertical-align:top"
         corner = [f"{escape(short(cols))} →"] if cols else []
         corner.append(f"{escape(short(rows))} ↓")
         names = f"white-space:nowrap;font-size:12px;line-height:1.4;{QUIET}"
-        head += f'<tr><th style="{low}"><span style="{names}">{"<br>".join(corner)}</span></th>'
+        head += f'{ROW}<th style="{low}"><span style="{names}">{"<br>".join(corner)}</span></th>'
         for label in cols.labels if cols else ("",):
             head += f'<th scope="col" style="{low}">{_clipped(label, 2)}</th>'
         tiles, lines = "", self.tile // 20
         for label, indices in zip(rows.labels, panel.cells, strict=True):
-            tiles += f'<tr><th scope="row" style="{high}">{_clipped(label, lines, "max-width:11em")}</th>'
+            tiles += f'{ROW}<th scope="row" style="{high}">{_clipped(label, lines, "max-width:11em")}</th>'
             tiles += "".join(f'<td style="{_CELL}">{self.details(i)}</td>' for i in indices)
             if panel.beside is not None and indices is panel.cells[0]:
                 last = (

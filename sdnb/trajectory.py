@@ -16,7 +16,7 @@ from itertools import groupby
 
 from sdnb.embedder import Embedder
 from sdnb.errors import RequestError
-from sdnb.frame import QUIET, framed
+from sdnb.frame import QUIET, ROW, framed
 from sdnb.layout import heading
 from sdnb.picture import Frame, Picture
 from sdnb.settings import current
@@ -87,7 +87,7 @@ class Trajectory:
         heads += f'<th scope="col" style="{_CELL};{QUIET}">picture</th>'
         body = ""
         for number, (picture, way, row) in enumerate(zip(self.pictures, ways, runs, strict=True)):
-            body += f'<tr><th scope="row" style="{_CELL}">{escape(self._label(number))}</th>'
+            body += f'{ROW}<th scope="row" style="{_CELL}">{escape(self._label(number))}</th>'
             if picture.error:
                 body += (
                     f'<td colspan="{len(levels) + 1}" style="{_CELL}">not drawn: {escape(picture.error)}</td>'
@@ -103,7 +103,7 @@ class Trajectory:
         corner = f'<th style="{_CELL};{QUIET};white-space:nowrap">noise level →</th>'
         return (
             f'<section style="overflow:auto;max-height:720px"><table class="sdnb-table" style="{style}">'
-            f"<thead><tr>{corner}{heads}</tr></thead><tbody>{body}</tbody></table></section>"
+            f"<thead>{ROW}{corner}{heads}</tr></thead><tbody>{body}</tbody></table></section>"
             f'<p style="margin:4px 0 0;font-size:12px;line-height:1.4;{QUIET}">'
             f"{escape(self._footer(len(levels), max(map(len, ways))))}</p>"
         )

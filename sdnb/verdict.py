@@ -10,6 +10,7 @@ from typing import Any
 
 from sdnb import metrics
 from sdnb.budget import Spent
+from sdnb.frame import QUIET, ROW
 from sdnb.metrics import Measured
 from sdnb.picture import Picture
 from sdnb.plot import Line
@@ -190,7 +191,7 @@ def table(rows: Sequence[Row]) -> str:
         "padding:2px 12px 2px 3px;border:0;text-align:{};font-weight:normal;font-variant-numeric:tabular-nums"
     )
     head = "".join(
-        f'<th scope="col" style="{cell.format("left" if not i else "right")};opacity:.65">{name}</th>'
+        f'<th scope="col" style="{cell.format("left" if not i else "right")};{QUIET}">{name}</th>'
         for i, name in enumerate(heads)
     )
     body = ""
@@ -200,13 +201,13 @@ def table(rows: Sequence[Row]) -> str:
         values = [str(spent.steps), str(spent.evaluations), *measures, _number(row.seconds, 2)]
         values += [_number(row.spread, 3)] if several else []
         name = spent.scheduler + ("" if spent.ranked else " (adds noise)")
-        body += f'<tr><th scope="row" style="{cell.format("left")}">{escape(name)}</th>'
+        body += f'{ROW}<th scope="row" style="{cell.format("left")}">{escape(name)}</th>'
         body += "".join(f'<td style="{cell.format("right")}">{value}</td>' for value in values) + "</tr>"
     style = "border-collapse:collapse;margin:4px 0;border:0;font-size:12px"
     return (
         '<details style="margin:4px 0;font-size:12px"><summary style="cursor:pointer">all figures</summary>'
         f'<section style="overflow:auto"><table class="sdnb-table" style="{style}">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></section></details>"
+        f"<thead>{ROW}{head}</tr></thead><tbody>{body}</tbody></table></section></details>"
     )
 
 

@@ -42,7 +42,8 @@ class Display:
     Attributes
     ----------
     style : widget
-        The style sheet, to be put into the panel's box.
+        The style sheet, to be put into the panel's box, which has the classes ``sdnb-panel`` and
+        ``sdnb-en`` or that of another language.
     """
 
     def __init__(self, words: Words, views: Views, close: Callable[[], object]) -> None:
@@ -51,11 +52,12 @@ class Display:
         self._close = close
         self._mark = f'data-sdnb-panel="{uuid4().hex[:12]}"'
         self._saved: Any = None
-        lost = escape(words("lost"), quote=False)
-        mark = f"[{self._mark}]"
+        mark, spoken = f"[{self._mark}]", f".sdnb-panel.sdnb-{words.lang}"
+        label = words("from_picture")  # its second form is not read out beside the one it covers
         self.style = ipw.HTML(
             f"<style>{_CSS}\n.jp-OutputArea-child:has({mark}),.sdnb:has({mark}){{display:none}}\n"
-            f'.sdnb-panel.jupyter-widgets-disconnected::after{{content:"{lost}"}}</style>'
+            f'{spoken}.jupyter-widgets-disconnected::after{{content:"{words("lost")}"}}\n'
+            f'{spoken} .widget-upload::after{{content:"{label}";content:"{label}"/""}}</style>'
         )
         self.style.layout.display = "none"
 

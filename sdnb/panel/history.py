@@ -67,7 +67,7 @@ class History(ipywidgets.VBox):  # type: ignore[misc]
             control.observe(self._changed, "value")
         self._newer.on_click(lambda _: self._turn(-1))
         self._older.on_click(lambda _: self._turn(1))
-        kinds = {self._text: "wide", self._model: "narrow", self._from: "short", self._to: "short"}
+        kinds = {self._text: "full", self._model: "narrow", self._from: "short", self._to: "short"}
         fields = ipywidgets.Box([Field(control, kind=kind).box for control, kind in kinds.items()])
         fields.add_class("sdnb-row")
         wraps = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "2px 12px"}

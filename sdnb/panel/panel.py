@@ -90,7 +90,8 @@ class Panel:
         told = [self.cell.box, self.running.box, self.message.box]
         self._work = ipw.VBox([actions, *told, self.views.choice, self.views.grid, self.views.gallery])
         self.box = ipw.VBox([self.display.style, self.form.box, head, *self._pages.values(), self._work])
-        self.box.add_class("sdnb-panel")
+        for name in ("sdnb-panel", f"sdnb-{words.lang}"):
+            self.box.add_class(name)
         self._made = True
         self._turn()
 

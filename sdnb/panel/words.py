@@ -176,7 +176,7 @@ TABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "no_ticks": {"en": "Tick at least one scheduler.", "es": "Marque al menos un scheduler."},
         "budgets": {"en": "Budgets", "es": "Presupuestos"},
         "equal": {"en": "Budgets count", "es": "El presupuesto cuenta"},
-        "equal_evaluations": {"en": "model evaluations", "es": "evaluaciones del modelo"},
+        "equal_evaluations": {"en": "evaluations", "es": "evaluaciones"},
         "equal_steps": {"en": "steps", "es": "pasos"},
         "seeds": {"en": "Seeds", "es": "Semillas"},
         "reference": {"en": "Steps of the reference", "es": "Pasos de la referencia"},

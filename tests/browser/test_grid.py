@@ -53,6 +53,24 @@ def test_a_click_enlarges_and_shows_the_settings(open_notebook: Any) -> None:
     shot(page, "opened")
 
 
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_tables_have_no_stripes_where_a_notebook_is_not_trusted(open_notebook: Any, dark: bool) -> None:
+    """JupyterLab drops the style sheet there; its own rows must not show under the pictures."""
+    page = open_notebook([FAKE, "%%diffuse --compare\na fox"], dark=dark)
+    page.run_all()
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_timeout(1500)
+    saved = nbformat.read(page.file, as_version=4)
+    saved.metadata["changed"] = True
+    nbformat.write(saved, page.file.with_name(f"other-{page.file.name}"))
+    page.goto(page.url.split("?")[0].replace(page.file.name, f"other-{page.file.name}"))
+    rows = page.locator("div.sdnb tr")
+    rows.first.wait_for(state="attached")
+    assert page.locator("div.sdnb style").count() == 0
+    colours = rows.evaluate_all("all => all.map(e => getComputedStyle(e).backgroundColor)")
+    assert len(colours) > 20 and set(colours) == {"rgba(0, 0, 0, 0)"}
+
+
 def test_a_prompt_is_text(open_notebook: Any) -> None:
     """Markup in a prompt is shown, not run."""
     page = open_notebook([FAKE, "%%diffuse --seed 1,2\n{a|<img src=x onerror=alert(1)>} fox"])

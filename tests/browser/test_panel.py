@@ -67,6 +67,9 @@ def test_create_copy_and_save(shown: Any) -> None:
     """Pictures come; the copied cell draws them; they are saved, unseen while the panel lives."""
     page, panel = shown(FAKE, dark=True)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    upload = "e => [getComputedStyle(e).fontSize, getComputedStyle(e, '::after').content]"
+    hidden, label = panel.locator(".widget-upload").evaluate(upload)
+    assert hidden == "0px" and label.startswith('"Settings from a picture"')
     write(panel, "Steps", "0")
     panel.get_by_text("1 to 1000").wait_for()
     write(panel, "Steps", "3")
