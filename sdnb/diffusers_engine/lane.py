@@ -37,6 +37,8 @@ class Lane:
         Their places in the batch.
     scheduler
         Of diffusers; nobody else steps it.
+    keywords : dict
+        What its ``step`` is given beside the tensors.
     guidance : float
     guided : bool
         Whether the negative branch is computed.
@@ -57,6 +59,10 @@ class Lane:
         ``[rows, 1 + channels, height/8, width/8]``: what an inpainting model reads beside the latents.
     strength : Tensor or None
         ``[rows, time_cond_proj_dim]``: the guidance as an embedding, for models distilled to read it.
+    done : int
+        Calls made.
+    scaled, output : Tensor or None
+        What the last call read and, after guidance, answered; ``[rows, channels, height/8, width/8]``.
     """
 
     rows: list[int]

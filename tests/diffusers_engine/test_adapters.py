@@ -15,9 +15,7 @@ from sdnb.diffusers_engine import DiffusersEngine, loading
 from sdnb.engine import Group
 from sdnb.errors import ModelError
 
-from .tiny import apart, plain, render, spec_of, tiny_vae, write_lora
-
-BOUND = 2  # of 255
+from .tiny import BOUND, apart, plain, render, spec_of, tiny_vae, write_lora
 
 
 def draw(engine, model, spec, *files, vae=None):

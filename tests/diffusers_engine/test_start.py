@@ -15,9 +15,8 @@ from sdnb.diffusers_engine import DiffusersEngine, loading, start
 from sdnb.engine import Group
 from sdnb.errors import ModelError
 
-from .tiny import SIDE, apart, pipeline, plain, spec_of, write_inpainting, write_sd, write_sdxl
+from .tiny import BOUND, SIDE, apart, pipeline, plain, spec_of, write_inpainting, write_sd, write_sdxl
 
-BOUND = 2  # of 255
 NAMES = [
     "euler",
     "euler_a",
