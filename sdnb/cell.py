@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from keyword import iskeyword
 from typing import Any
 
-from sdnb import axes
+from sdnb import axes, option_value
 from sdnb.defaults import OWN
-from sdnb.errors import RequestError, unknown
+from sdnb.errors import RequestError
 from sdnb.option_line import scan, split
 from sdnb.options import BY_FLAG, OPTIONS, Option, complete, manual
 from sdnb.settings import Sdnb, current
 from sdnb.sweep import Request, Sweep
 
-__all__ = ["OPTIONS", "Cell", "Option", "body", "complete", "manual", "parse", "read", "text", "write"]
+__all__ = ["OPTIONS", "Cell", "Option", "body", "complete", "manual", "parse", "read", "write"]
 
 _MAGIC = re.compile(r"%%diffuse(?!\w)([^\n]*)(?:\n(.*))?", re.DOTALL)
 _RULE = re.compile(r"---\s*")
 # Lines that mean something to us or, wherever they stand, to IPython, which takes the >>> of a pasted
 # session away. A backslash in front makes them text.
 _MARKED = re.compile(r"\\*(?:---\s*|\s*>>>.*)")
-_NAME = re.compile(r"\$([^\W\d]\w*)")
 # These it takes away only in the first two lines of a cell.
 _PASTED = re.compile(r"\s*(\.\.\.|In \[)")
 
@@ -103,7 +100,7 @@ def read(line: str, body: str | None, namespace: Mapping[str, Any]) -> Cell:
         if option.name in given and not option.repeats:
             hint = f"; one --{flag} takes a list" if option.takes == "list" else ""
             raise RequestError(f"--{flag} is given twice{hint}")
-        value = _READERS[option.kind](option, text, namespace)
+        value = option_value.read(option, text, namespace)
         given[option.name] = (*given.get(option.name, ()), value) if option.repeats else value
     if given.get("no_cache") and given.get("redraw"):
         raise RequestError("--redraw stores what it draws and --no-cache does not; drop one of the two")
@@ -169,130 +166,6 @@ def _prompts(body: str, words: tuple[str, ...]) -> tuple[str, ...]:
         if not prompt:
             raise RequestError(f"prompt {number} of {len(prompts)} is empty: each --- parts two prompts")
     return prompts
-
-
-def _lookup(namespace: Mapping[str, Any]) -> Callable[[str], Any]:
-    def find(name: str) -> Any:
-        try:
-            return namespace[name]
-        except KeyError:
-            known = [known for known in namespace if isinstance(known, str) and not known.startswith("_")]
-            hint = "set it in a cell above, or put text in quotes"
-            raise unknown("name", f"${name}", [f"${known}" for known in known], hint) from None
-
-    return find
-
-
-def _values(option: Option, text: str, namespace: Mapping[str, Any]) -> tuple[Any, ...]:
-    return axes.read(option.name, text, _lookup(namespace))
-
-
-def _single(typed: str, namespace: Mapping[str, Any]) -> Any:
-    if typed[0] in "\"'":
-        first, *more = split(typed)
-        if more:
-            raise RequestError(f"{typed} is a list, and one value is taken here")
-        return first.text
-    name = _NAME.fullmatch(typed)
-    return _lookup(namespace)(name[1]) if name else typed
-
-
-def text(taker: str, typed: str, namespace: Mapping[str, Any]) -> str:
-    """Read one text: as it is typed, in quotes, or what a ``$name`` stands for, which may be a path.
-
-    Parameters
-    ----------
-    taker : str
-        What a message calls it, such as ``--save takes text (FOLDER)``.
-    typed : str
-        Not empty.
-    namespace : mapping of str to object
-        Where ``$name`` is looked up.
-
-    Raises
-    ------
-    RequestError
-        It is no text, an empty one, or a name that the notebook does not have.
-
-    Examples
-    --------
-    >>> text("it takes text", "$folder", {"folder": "a b"}), text("it takes text", "'a b'", {})
-    ('a b', 'a b')
-    """
-    value = _single(typed, namespace)
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    if not isinstance(value, str) or not value.strip():
-        raise RequestError(f"{taker}, not {value!r}")
-    return value
-
-
-def _word(option: Option, typed: str, namespace: Mapping[str, Any]) -> str:
-    return text(f"--{option.flag} takes text ({option.metavar})", typed, namespace)
-
-
-def _number(option: Option, text: str, namespace: Mapping[str, Any]) -> int:
-    value = _single(text, namespace)
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
-        value = int(value)
-    try:
-        whole = None if isinstance(value, (str, bool)) else int(value.__index__())
-    except AttributeError:
-        whole = None
-    if whole is None or whole < 1:
-        raise RequestError(f"--{option.flag} takes a whole number from 1, not {value!r}")
-    return whole
-
-
-def _count(option: Option, text: str, namespace: Mapping[str, Any]) -> tuple[int, ...]:
-    return (_number(option, text, namespace),)
-
-
-def _axis(option: Option, text: str, namespace: Mapping[str, Any]) -> str:
-    return axes.named(_word(option, text, namespace))
-
-
-def _axes(option: Option, text: str, namespace: Mapping[str, Any]) -> tuple[str, ...]:
-    find = _lookup(namespace)
-    names: list[object] = []
-    for element in split(text):
-        name = None if element.quoted else _NAME.fullmatch(element.text)
-        value = find(name[1]) if name else element.text
-        names.extend(value if isinstance(value, (list, tuple)) else [value])
-    if strange := [name for name in names if not isinstance(name, str)]:
-        raise RequestError(f"--{option.flag} takes names of axes, not {strange[0]!r}")
-    return tuple(axes.named(str(name)) for name in names)
-
-
-def _choice(option: Option, text: str, namespace: Mapping[str, Any]) -> str:
-    value = _word(option, text, namespace)
-    if value not in option.choices:
-        raise unknown(option.flag, value, option.choices)
-    return value
-
-
-def _python_name(option: Option, text: str, namespace: Mapping[str, Any]) -> str:
-    value = _word(option, text, namespace)
-    if not value.isidentifier() or iskeyword(value):
-        raise RequestError(f"--{option.flag} takes a Python name to bind the results to, not {value!r}")
-    return value
-
-
-def _switch(option: Option, text: str, namespace: Mapping[str, Any]) -> bool:
-    return True
-
-
-_READERS: dict[str, Callable[[Option, str, Mapping[str, Any]], Any]] = {
-    "values": _values,
-    "count": _count,
-    "axis": _axis,
-    "axes": _axes,
-    "number": _number,
-    "choice": _choice,
-    "name": _python_name,
-    "folder": _word,
-    "switch": _switch,
-}
 
 
 def write(what: Sweep | Request) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sdnb import api, cell, hub, models, scheduler_kinds, settings
+from sdnb import api, hub, models, option_value, scheduler_kinds, settings
 from sdnb.errors import ModelError, RequestError, unknown
 
 __all__ = ["ANSWERS", "WORDS", "answer", "complete", "model_names", "read"]
@@ -48,7 +48,7 @@ def read(line: str, namespace: Mapping[str, Any]) -> tuple[str, str]:
     if rest and word in _ALONE:
         raise RequestError(f"nothing follows %sdnb {word}; drop {rest!r}")
     if rest and word != "tokens":
-        rest = cell.text(f"%sdnb {word} takes one text", rest, namespace)
+        rest = option_value.text(f"%sdnb {word} takes one text", rest, namespace)
     return word, rest
 
 

@@ -1,7 +1,6 @@
 """The text of a cell: read, written, explained and completed."""
 
 import ast
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,15 +137,6 @@ def test_one_line(line, prompt):
         ("--quiet --quiet", "x", "--quiet is given twice"),
         ("--seeds 1", "x", "did you mean '--seed'"),
         ("--neg x", "x", "for --neg write --negative"),
-        ("--seed $s", "x", r"unknown name '\$s'"),
-        ("--limit 0", "x", "whole number from 1"),
-        ("--limit 1.5", "x", "whole number from 1"),
-        ("--count -3", "x", "whole number from 1"),
-        ("--device gpu", "x", "did you mean 'cpu'"),
-        ("--dtype float8", "x", "float"),
-        ("--out 3x", "x", "Python name"),
-        ("--out class", "x", "Python name"),
-        ("--save ''", "x", "takes text"),
         ("--redraw --no-cache", "x", "drop one"),
         ("--seed", "x", "needs a value"),
         ("--scheduler ,", "x", "empty value"),
@@ -157,19 +147,6 @@ def test_refused(line, body, told):
     with pytest.raises(RequestError, match=told) as caught:
         one(line, body)
     assert "\n" not in str(caught.value)
-
-
-def test_a_folder_may_be_a_path_of_the_notebook():
-    """One text is taken from $name, also as a path; anything else is refused."""
-    assert one("--save $folder", folder=Path("a b") / "c").save == str(Path("a b") / "c")
-    with pytest.raises(RequestError, match=r"--save takes text \(FOLDER\), not \[1\]"):
-        one("--save $folder", folder=[1])
-
-
-def test_unknown_name_offers_the_nearest():
-    """A slip in $name is met with the name that is there."""
-    with pytest.raises(RequestError, match=r"did you mean '\$seeds'"):
-        one("--seed $sedes", seeds=[1])
 
 
 @settings(max_examples=300, deadline=None)
