@@ -135,7 +135,7 @@ class Run:
         """Return the pictures; those that are missing say why."""
         why = str(self.failure) if isinstance(self.failure, SdnbError) else "the run was stopped"
         pictures = [
-            picture or Picture(spec=spec, error=f"not drawn: {why}")
+            picture or Picture(spec=spec, error=why)
             for spec, picture in zip(self.planned.specs, self.pictures, strict=True)
         ]
         return Results(self.planned, pictures)

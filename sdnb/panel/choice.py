@@ -72,6 +72,7 @@ class ModelChoice(Field):
 
     def _turn(self) -> None:
         self.path.layout.display = "none" if self.value else ""
+        (self.box.remove_class if self.value else self.box.add_class)("sdnb-wide")
 
 
 class SchedulerChoice(Field):

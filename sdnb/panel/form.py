@@ -184,8 +184,10 @@ class Form:
         if name == "options":
             return (self.options.read(),)
         if name == "model":
-            models.resolve(text := self.model.text)
-            return (text,)
+            if not self.model.text:
+                raise RequestError(self._words("no_path"))
+            models.resolve(self.model.text)
+            return (self.model.text,)
         if name == "seed" and "random" in value:
             raise RequestError(self._words("no_random"))
         return checked(name, axes.values(name, value))

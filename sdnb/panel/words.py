@@ -115,7 +115,7 @@ TABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "negative": {"en": "Negative prompt", "es": "Prompt negativo"},
         "model": {"en": "Model", "es": "Modelo"},
         "other_model": {"en": "another …", "es": "otro …"},
-        "model_hint": {"en": "folder or hub id", "es": "carpeta o id del hub"},
+        "model_hint": {"en": "folder, file or hub id", "es": "carpeta, archivo o id del hub"},
         "scheduler": {"en": "Scheduler", "es": "Scheduler"},
         "steps": {"en": "Steps", "es": "Pasos"},
         "guidance": {"en": "Guidance", "es": "Guía"},
@@ -196,6 +196,10 @@ TABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "no_prompt": {
             "en": "Write a prompt, such as: a red fox",
             "es": "Escriba un prompt, por ejemplo: un zorro rojo",
+        },
+        "no_path": {
+            "en": "Write the model's folder, its file or its id on the hub",
+            "es": "Escriba la carpeta del modelo, su archivo o su id del hub",
         },
         "no_random": {
             "en": "Press the dice for a seed by chance; several go on the Sweep tab.",

@@ -28,6 +28,7 @@ def test_stop_ends_within_a_step(panel: Panel, engine: FakeEngine) -> None:
     until(lambda: not panel.generate.disabled)
     assert engine.calls <= calls + 2
     assert "Stopped: 2 of 9 drawn." in panel.message.box.value
+    assert {picture.error for picture in panel.views.gallery.pictures} == {"", "the run was stopped"}
     assert sum(not picture.error for picture in panel.views.gallery.pictures) == 2
     engine.seconds_per_call = 0
     assert len(draw(panel)) == 9 and len(engine.drawn) == 9
