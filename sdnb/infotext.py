@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdnb import loras, png, schedulers
+from sdnb import carried, loras, png, schedulers
 from sdnb.errors import RequestError
 from sdnb.spec import ImageSpec
 
@@ -38,7 +36,6 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _WHOLE = re.compile(r"\d{1,20}")
 _NUMBER = re.compile(r"\d{1,20}(\.\d{0,20})?(e[+-]?\d{1,3})?")
 _SIZE = re.compile(r"(\d{1,6})x(\d{1,6})")
-_EXIF, _USER_COMMENT = 0x8769, 0x9286
 
 
 def write(spec: ImageSpec, *, model_hash: str = "", version: str = "") -> str:
@@ -141,7 +138,7 @@ def from_png(source: str | Path | bytes | Image) -> dict[str, Any]:
     RequestError
         It cannot be read, is larger than `png.MAX_PIXELS`, or says nothing of its settings.
     """
-    found = _texts(source)
+    found = carried.texts(source, _KEYWORDS)
     if "sdnb" in found:
         return _own(found["sdnb"])
     if "parameters" in found:
@@ -257,66 +254,3 @@ def _object(text: str) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise RequestError("the picture's text is damaged: it is no JSON object")
     return said
-
-
-def _texts(source: str | Path | bytes | Image) -> dict[str, str]:
-    """Return the texts of a picture by keyword, an Exif comment as ``parameters``."""
-    if isinstance(source, (str, Path)):
-        try:
-            with Path(source).expanduser().open("rb") as stream:
-                return _stream_texts(stream)
-        except OSError as error:
-            raise RequestError(f"{source} cannot be read: {error.strerror or error}") from None
-    if isinstance(source, (bytes, bytearray)):
-        return _stream_texts(BytesIO(source))
-    return _image_texts(source)
-
-
-def _stream_texts(stream: Any) -> dict[str, str]:
-    if stream.read(8) == png.SIGNATURE:
-        stream.seek(0)
-        png.size(stream)
-        stream.seek(0)
-        return png.texts(stream, _KEYWORDS)
-    from PIL import Image
-
-    stream.seek(0)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what else is odd about the file
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(stream, formats=("JPEG", "WEBP")) as opened:
-                return _image_texts(opened)
-    except RequestError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        most = png.MAX_PIXELS >> 20
-        raise RequestError(f"the picture is too large; at most {most} Mpx are read") from None
-    except Exception as error:  # a decoder meets whatever a file's maker thought of
-        raise RequestError(f"this is no PNG, JPEG or WebP picture that can be read ({error})") from None
-
-
-def _image_texts(image: Image) -> dict[str, str]:
-    png.check_size(*image.size)
-    found = {name: str(image.info[name]) for name in _KEYWORDS if isinstance(image.info.get(name), str)}
-    comment = image.getexif().get_ifd(_EXIF).get(_USER_COMMENT)
-    if "parameters" not in found and isinstance(comment, bytes) and comment:
-        found["parameters"] = _comment(comment)
-    for text in found.values():
-        if len(text) > png.MAX_TEXT:
-            raise RequestError(
-                f"a text in this picture is longer than {png.MAX_TEXT} characters; it is not read"
-            )
-    return found
-
-
-def _comment(data: bytes) -> str:
-    """Decode an Exif UserComment: eight bytes that name the code, then the text."""
-    code, text = data[:8], data[8:]
-    if code == b"UNICODE\0":
-        # The standard leaves the byte order open; ASCII characters have their zero byte first in big-endian.
-        little = text.startswith(b"\xff\xfe") or text[1::2].count(0) > text[::2].count(0)
-        return text.decode("utf-16-le" if little else "utf-16-be", "replace").lstrip("\ufeff")
-    if code in (b"ASCII\0\0\0", b"\0" * 8):
-        return text.decode("utf-8", "replace").rstrip("\0")
-    return data.decode("utf-8", "replace").rstrip("\0")
