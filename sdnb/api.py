@@ -15,6 +15,7 @@ from typing import Any
 from sdnb import hub, models, runner, settings, sweep
 from sdnb.engine import Engine
 from sdnb.errors import Stopped, unknown
+from sdnb.picture import counted
 from sdnb.progress import Progress
 from sdnb.results import Results
 from sdnb.run import Run
@@ -228,7 +229,7 @@ def draw(
         show.close("failed")
     results = finish(run, tell=tell)
     if show is not None:
-        show.close(f"{len(results)} pictures")
+        show.close(counted(len(results)))
     return Drawn(results, show is not None and show.shown)
 
 
@@ -246,7 +247,7 @@ def dry_run(planned: Sweep, how: How) -> str:
         ]
     double = f" ({cost.pictures} different)" if cost.pictures != cost.places else ""
     lines.append(
-        f"{cost.places} pictures{double}, {cost.stored} in the store, {cost.pictures - cost.stored} to draw"
+        f"{counted(cost.places)}{double}, {cost.stored} in the store, {cost.pictures - cost.stored} to draw"
     )
     if cost.seconds is None:
         time = "no earlier run to estimate the time from"
@@ -319,7 +320,7 @@ def status() -> Mapping[str, str]:
     kept = store_for().stats()
     return {
         **engine_for().status(),
-        "store": f"{kept.pictures} pictures, {kept.bytes / 1e6:.1f} of {kept.max_bytes / 1e6:.0f} MB",
+        "store": f"{counted(kept.pictures)}, {kept.bytes / 1e6:.1f} of {kept.max_bytes / 1e6:.0f} MB",
         "store folder": str(kept.folder),
     }
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from sdnb import api, hub, models, option_value, scheduler_kinds, settings
 from sdnb.errors import ModelError, RequestError, unknown
+from sdnb.picture import counted
 
 __all__ = ["ANSWERS", "WORDS", "answer", "complete", "model_names", "read"]
 
@@ -197,12 +198,12 @@ def _unload(_: str) -> str:
 def _cache(word: str) -> str:
     store = api.store_for()
     if word == "clear":
-        return f"{store.clear()} pictures removed; pinned ones stay"
+        return f"{counted(store.clear())} removed; pinned ones stay"
     if word:
         raise unknown("word after %sdnb cache", word, ["clear"])
     kept = store.stats()
     share = f"{kept.bytes / 1e6:.1f} of {kept.max_bytes / 1e6:.0f} MB"
-    return f"{kept.pictures} pictures, {share}, in {kept.folder}"
+    return f"{counted(kept.pictures)}, {share}, in {kept.folder}"
 
 
 def _config(_: str) -> str:

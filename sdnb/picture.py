@@ -24,13 +24,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-__all__ = ["CHUNKS", "FRAME_SIDE", "Frame", "Picture"]
+__all__ = ["CHUNKS", "FRAME_SIDE", "Frame", "Picture", "counted"]
 
 #: Longer side of a kept frame in pixels, at most.
 FRAME_SIDE = 256
 _LATENTS, _FRAMES = b"laTN", b"frMS"
 #: The types of the chunks that hold latents and frames.
 CHUNKS = (_LATENTS, _FRAMES)
+
+
+def counted(count: int) -> str:
+    """Say so many pictures.
+
+    Examples
+    --------
+    >>> counted(1), counted(16)
+    ('1 picture', '16 pictures')
+    """
+    return "1 picture" if count == 1 else f"{count} pictures"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from sdnb.picture import counted
 from sdnb.run import Finished, Stepped, Waits
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Progress(Tally):
 
     def text(self) -> str:
         """Return the state in one line."""
-        words = [f"{self.finished} of {self.pictures} pictures"]
+        words = [f"{self.finished} of {counted(self.pictures)}"]
         if self.done:
             words.append(f"step {self.done} of {self.total}")
         if (left := self.left()) is not None:

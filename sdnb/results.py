@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from sdnb import cell, contact_sheet, entry, extras, grid, layout, png
 from sdnb.embedder import plain
 from sdnb.errors import RequestError, StoreError
-from sdnb.picture import CHUNKS, Picture
+from sdnb.picture import CHUNKS, Picture, counted
 from sdnb.settings import current
 from sdnb.spec import ImageSpec
 from sdnb.sweep import Axis, Sweep
@@ -207,7 +207,7 @@ class Results(Sequence[Picture]):
     def __repr__(self) -> str:
         """One line that is the same on every machine for the same specs."""
         count = len(self)
-        total = "1 picture" if count == 1 else f"{count} pictures"
+        total = counted(count)
         if self.axes:
             total = " × ".join(f"{layout.short(axis)} {len(axis)}" for axis in self.axes) + " = " + total
         if failed := sum(bool(picture.error) for picture in self):

@@ -55,4 +55,4 @@ def test_clearing_tells_how_many(engine: FakeEngine) -> None:
         desk.answer("cache", "clera")
     assert desk.answer("cache").startswith("3 pictures, ")
     assert desk.answer("cache", "clear") == "2 pictures removed; pinned ones stay"
-    assert desk.answer("cache").startswith("1 pictures, ")
+    assert desk.answer("cache").startswith("1 picture, ")

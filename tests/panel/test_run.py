@@ -91,7 +91,7 @@ def test_a_cell_waits_for_the_panel(
     assert panel.running.busy and taken() and engine.calls == 0
     drawn = shell.run_cell("%%diffuse\na fox")
     assert [picture.spec.prompt for picture in drawn.result] == ["a fox"]
-    assert said == ["0 of 1 pictures · waiting for another run"] * 2
+    assert said == ["0 of 1 picture · waiting for another run"] * 2
     until(lambda: not panel.running.busy)
     assert [spec.prompt for spec in engine.drawn] == ["a fox"]
     assert "Stopped: 0 of 1 drawn." in panel.message.box.value
