@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from time import sleep
 
 import ipywidgets as ipw
@@ -36,29 +35,26 @@ class Estimate:
     def __init__(self, words: Words, message: Message) -> None:
         self._words = words
         self._weigh = message.guarded(self._weighed)
-        self._numbers = count()
-        self._newest = -1
         self._planned: Sweep | None = None
         self.box = ipw.HTML()
         self.box.add_class("sdnb-hint")
 
     def follow(self, planned: Sweep | None) -> None:
         """Tell of another sweep: the number of its pictures at once, what they cost a little later."""
-        self._newest = next(self._numbers)
         self._planned = planned
         self.box.value = "" if planned is None else self._count(len(planned.specs))
         if planned is not None:
-            background(self.refresh)
+            background(lambda: self._weigh(planned))
 
     def refresh(self) -> None:
         """Tell anew what the sweep would cost, as after a run; it takes a while."""
-        if self._planned is not None:
-            self._weigh(self._planned, self._newest)
+        if (planned := self._planned) is not None:
+            self._weigh(planned)
 
-    def _weighed(self, planned: Sweep, number: int) -> None:
+    def _weighed(self, planned: Sweep) -> None:
         """Tell what a sweep would cost, unless something else is asked for meanwhile."""
         sleep(_PAUSE_SECONDS)
-        if number != self._newest:
+        if planned is not self._planned:
             return
         cost = runner.estimate(planned, api.engine_for(), api.store_for())
         said = [self._count(cost.places)]
@@ -68,7 +64,7 @@ class Estimate:
             said.append(self._words("evaluations", count=cost.evaluations))
         elif cost.evaluations:
             said.append(self._words("about", time=duration(max(cost.seconds, 1))))
-        if number == self._newest:
+        if planned is self._planned:
             self.box.value = " · ".join(said)
 
     def _count(self, number: int) -> str:
