@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdnb import hub, models, runner, settings, sweep
+from sdnb import hub, models, planner, runner, settings, sweep
 from sdnb.engine import Engine
 from sdnb.errors import Stopped, unknown
 from sdnb.picture import counted
@@ -122,7 +122,7 @@ def plan(
         model = models.resolve(text)
         return model, engine.capabilities(model)
 
-    return sweep.plan(wanted, settings=defaults, resolve=resolve, limit=limit or defaults.limit)
+    return planner.plan(wanted, settings=defaults, resolve=resolve, limit=limit or defaults.limit)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
-"""`Axis`: one dimension of a sweep, and where values stand on it."""
+"""`Axis`: one dimension of a sweep; where values stand on it, and where it stands among others."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sdnb import axes, schedulers
-from sdnb.errors import RequestError
+from sdnb.errors import RequestError, unknown
 
-__all__ = ["Axis"]
+__all__ = ["Axis", "find", "known"]
 
 
 @dataclass(frozen=True)
@@ -73,3 +73,33 @@ class Axis:
                 f"{wanted!r} is not on the axis {name}; there are: {', '.join(dict.fromkeys(labels))}"
             )
         return found
+
+
+def find(laid: Sequence[Axis], name: str) -> int:
+    """Return which of some axes has a name, its own or that of one of its settings.
+
+    Raises
+    ------
+    RequestError
+        None has; the message lists the names.
+
+    Examples
+    --------
+    >>> seed = Axis(("seed",), ((1,), (2,)), ("seed 1", "seed 2"))
+    >>> find([seed], "seed")
+    0
+    >>> find([seed], "sed")
+    Traceback (most recent call last):
+    ...
+    sdnb.errors.RequestError: unknown axis 'sed'; did you mean 'seed'?
+    """
+    for number, axis in enumerate(laid):
+        if name == axis.name or name in axis.names:
+            return number
+    names = [name for axis in laid for name in axis.names]
+    raise unknown("axis", name, names, known(names))
+
+
+def known(names: Collection[str]) -> str:
+    """Say which axes there are."""
+    return "axes here: " + ", ".join(names) if names else "this is a single picture, it has no axes"

@@ -11,8 +11,9 @@ from PIL import Image
 from sdnb import inputs, scheduler_kinds, templates
 from sdnb.errors import ModelError
 from sdnb.models import Capabilities, Model
+from sdnb.planner import plan
 from sdnb.settings import Sdnb
-from sdnb.sweep import Request, Sweep, plan, request
+from sdnb.sweep import Request, Sweep, request
 
 FITS = frozenset(name for name, kind in scheduler_kinds.TABLE.items() if not kind.flow)
 MODELS = {
