@@ -70,9 +70,9 @@ def draw_plan(rng: Random, keys: tuple[str, ...]) -> Plan:
         kind = rng.random()
         colour, scene = rng.choice(tuple(COLOURS)), rng.choice(tuple(SCENES))
         where = rng.choices((colour, scene, None), (0.5, 0.38, 0.12))[0]
-        if kind < 0.70:
+        if kind < 0.62:
             plan = Plan((rng.choice(keys),), "alone", where)
-        elif kind < 0.84:
+        elif kind < 0.81:
             first, second = rng.sample(keys, 2)
             plan = Plan((first, second), "beside", where)
         else:

@@ -108,7 +108,7 @@ class Painter:
 
     def _placed(self, plan: Plan, rng: Random | None) -> list[tuple[np.ndarray, int, int]]:
         """Sprites with their left and top, in the order they are pasted in."""
-        dx, dy, scale = (_near(rng, 0, 1.2), _near(rng, 0, 1.2), _near(rng, 1, 0.012)) if rng else (0, 0, 1)
+        dx, dy, scale = (_near(rng, 0, 0.7), _near(rng, 0, 0.7), _near(rng, 1, 0.008)) if rng else (0, 0, 1)
         placed = []
         for key, place in zip(plan.things, PLACES[plan.relation], strict=True):
             size = round(place.size * scale)

@@ -11,8 +11,8 @@ from .optimizer import Optimizer, Report, cosine
 from .text import WIDTH
 
 CHANNELS = (40, 80, 160)
-BATCH = 24
-FIRST, FRESH, EVERY, MOST = 4000, 160, 80, 20_000
+BATCH = 32
+FIRST, FRESH, EVERY, MOST = 4000, 160, 120, 20_000
 DROP = 0.1
 RATES = (0.01, 1e-3)
 
