@@ -118,7 +118,8 @@ earlier run's autoencoder alone. The weights before these, made in 1.36 hours of
 were moved more, had a v-loss of 0.26, and a fidelity of 79 % (seen), 65 % (beside) and 67 % (riding)."""
 _NOTHING = """\
 So begun, the autoencoder came to
-29.8 dB in 17 minutes of cores that were shared with other work; the earlier one, with 30.9 dB, was kept. Stopped in the middle of any stage and started again, a run goes on where it was."""
+29.8 dB in 17 minutes of cores that were shared with other work; the earlier one, with 30.9 dB, was kept. Stopped in
+the middle of any stage and started again, a run goes on where it was."""
 
 _VARIANTS = """\
 | compared, two shared cores | result |
