@@ -85,8 +85,8 @@ the schedulers and for two things; one seed a prompt.
 Read the top-1 with care: every concept has one sprite, nearly always in one place, and the judge looks at outline and
 colour at 32x32, so it saturates, and a smudged picture counts as right; fidelity is the measure that tells smudged from
 sharp. What is held out is combinations; every sprite has been seen, by the autoencoder too. The controls show that both
-can fail: pictures judged by each other's labels, and real pictures blurred by two pixels. What is drawn is
-still less like the real thing than the real thing blurred.
+can fail: pictures judged by each other's labels, and real pictures blurred by two pixels. Single things are drawn
+nearer to the real ones than these are when blurred; two together are not.
 
 {figures}
 
