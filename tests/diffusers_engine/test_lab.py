@@ -86,7 +86,7 @@ def test_what_is_blocked_at_the_end_shows_no_way(engine, sd, monkeypatch):
 
     black = Image.new("RGB", (64, 64))
     monkeypatch.setattr(
-        drawing, "decode", lambda parts, latents, _: [Decoded(black, [BLOCKED]) for _ in latents]
+        drawing, "decode", lambda parts, latents: [Decoded(black, [BLOCKED]) for _ in latents]
     )
     (picture,) = kept(engine, sd, spec_of(sd), frames=True)
     assert BLOCKED in picture.notes and picture.frames == ()
