@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from sdnb import inputs, loras, ranges
 from sdnb.errors import RequestError, unknown
-from sdnb.option_line import quote, split
+from sdnb.option_line import NAME, quote, split
 from sdnb.ranges import MAX_VALUES
 
 __all__ = ["ALL", "MAX_VALUES", "SETTINGS", "Drawn", "Setting", "label", "named", "read", "values", "write"]
@@ -76,7 +76,6 @@ _SHORT = {s.option: s.name for s in SETTINGS.values()} | {"clip_skip": "clip_ski
 
 _RANDOM = re.compile(r"random\s*(?:\[\s*([0-9]{1,40})\s*\])?")
 _SIZE = re.compile(r"([0-9]{1,9})(?:\s*[xX×*]\s*([0-9]{1,9}))?")
-_NAME = re.compile(r"\$([^\W\d]\w*)")
 _PLAIN = re.compile(r"[\w.+/@?&=:~^][\w.+/@?&=:~^-]*")
 
 
@@ -129,10 +128,10 @@ def read(setting: str, text: str, lookup: Callable[[str], Any] | None = None) ->
     found: list[Any] = []
     for element in split(text):
         if lookup and not element.quoted and element.text.startswith("$"):
-            if name := _NAME.fullmatch(element.text):
+            if name := NAME.fullmatch(element.text):
                 found.extend(values(setting, lookup(name[1])))
                 continue
-            if _NAME.match(element.text):
+            if NAME.match(element.text):
                 raise RequestError(
                     f"{element.text!r}: after $ stands one plain name; assign the value to a name first, "
                     "or put text in quotes"

@@ -13,7 +13,10 @@ from typing import Literal
 
 from sdnb.errors import RequestError, unknown
 
-__all__ = ["Element", "Line", "Takes", "quote", "scan", "split"]
+__all__ = ["NAME", "Element", "Line", "Takes", "quote", "scan", "split"]
+
+#: A value of the notebook: a dollar sign and a Python name.
+NAME = re.compile(r"\$([^\W\d]\w*)")
 
 Takes = Literal["nothing", "one", "list"]
 QUOTES = "\"'"

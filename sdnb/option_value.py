@@ -10,12 +10,10 @@ from typing import Any
 
 from sdnb import axes
 from sdnb.errors import RequestError, unknown
-from sdnb.option_line import split
+from sdnb.option_line import NAME, split
 from sdnb.options import Option
 
 __all__ = ["read", "text"]
-
-_NAME = re.compile(r"\$([^\W\d]\w*)")
 
 
 def read(option: Option, typed: str, namespace: Mapping[str, Any]) -> Any:
@@ -98,7 +96,7 @@ def _single(typed: str, namespace: Mapping[str, Any]) -> Any:
         if more:
             raise RequestError(f"{typed} is a list, and one value is taken here")
         return first.text
-    name = _NAME.fullmatch(typed)
+    name = NAME.fullmatch(typed)
     return _lookup(namespace)(name[1]) if name else typed
 
 
@@ -131,7 +129,7 @@ def _axes(option: Option, typed: str, namespace: Mapping[str, Any]) -> tuple[str
     find = _lookup(namespace)
     names: list[object] = []
     for element in split(typed):
-        name = None if element.quoted else _NAME.fullmatch(element.text)
+        name = None if element.quoted else NAME.fullmatch(element.text)
         value = find(name[1]) if name else element.text
         names.extend(value if isinstance(value, (list, tuple)) else [value])
     if strange := [name for name in names if not isinstance(name, str)]:
